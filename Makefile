@@ -1,0 +1,36 @@
+# The front door: `make repro` runs the benchmark, `make test` the tests. Both set up what they need.
+
+PYTHON ?= python3
+ifeq ($(OS),Windows_NT)
+BIN := .venv/Scripts
+else
+BIN := .venv/bin
+endif
+# The stages call `python`, which is to be the one of .venv.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: repro test lint lock results
+
+repro: .venv/installed  ## run every stage that something it depends on has changed
+	dvc repro
+
+test: .venv/installed  ## run the tests
+	python -m pytest
+
+lint: .venv/installed  ## check style and format
+	ruff check .
+	ruff format --check .
+
+lock: .venv/installed  ## make requirements.txt from requirements.in
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-emit-find-links --custom-compile-command 'make lock' --quiet \
+	  requirements.in --output-file requirements.txt
+
+.venv/installed: requirements.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or \
+	  sys.exit(f"Python 3.11 to 3.13 is needed, $(PYTHON) is {v[0]}.{v[1]}: make PYTHON=python3.12")'
+	@echo "Installing requirements.txt into .venv, which takes a few minutes the first time"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	  -r requirements.txt
+	@touch $@
