@@ -1,0 +1,134 @@
+"""A wrong parameter ends a stage before any work, in one sentence that names it."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stages import params
+from stages.errors import InputError
+
+PARAMS = Path(__file__).parent.parent / "params.yaml"
+
+
+def written(folder, **changes):
+    """Write params.yaml with some values changed, each by its dotted name."""
+    content = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
+    for name, value in changes.items():
+        *sections, key = name.split(".")
+        section = content
+        for part in sections:
+            section = section[part]
+        section[key] = value
+    path = folder / "params.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return path
+
+
+def test_the_committed_parameters_are_valid():
+    assert set(params.load(PARAMS).models) == {f"model_{n}" for n in range(1, 5)} | {"baseline"}
+
+
+def test_every_parameter_has_a_comment():
+    uncommented = [
+        line
+        for line in PARAMS.read_text(encoding="utf-8").splitlines()
+        if line and "#" not in line and not line.endswith(":")
+    ]
+    own = {"architecture", "data", "activation", "epochs", "dropout"}  # explained at `models`
+    explained_above = {
+        "seed",
+        "learning_rate",
+        "epochs",
+        "batch_size",
+        "optimizer",
+        "dropout",
+        "l2",
+    }
+    names = {line.split(":")[0].strip() for line in uncommented}
+    assert names <= own | explained_above | {"classes"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "takes"),
+    [
+        ("activation", "sigmod", "'relu', 'tanh' or 'sigmoid'"),
+        ("train.epochs", -1, "greater than or equal to 1"),
+        ("train.epochs", 2.5, "valid integer"),
+        ("train.epochs", "6", "valid integer"),
+        ("train.epochs", True, "valid integer"),
+        ("train.learning_rate", float("nan"), "finite number"),
+        ("train.learning_rate", 0, "greater than 0"),
+        ("train.dropout", 1.0, "less than 1"),
+        ("train.schedule", "linear", "'constant', 'cosine' or 'reduce_on_plateau'"),
+        ("image_size", 8, "greater than or equal to 32"),
+        ("leakage", "remove", "'drop' or 'keep'"),
+        ("classes", ["glioma_tumor"], "at least 2"),
+        ("classes", ["a", "../b"], "match pattern"),
+        ("models.model_2.data", "smote", "'none', 'oversample'"),
+        ("models.model_4.epochs", 0, "greater than or equal to 1"),
+        ("prepare.validation", 1.5, "less than 1"),
+        ("phantom", None, "dictionary or instance"),
+        ("seed", -5, "greater than or equal to 0"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_it_got_and_what_it_takes(tmp_path, name, value, takes):
+    with pytest.raises(InputError) as error:
+        params.load(written(tmp_path, **{name: value}))
+    sentence = str(error.value)
+    assert name in sentence
+    assert takes in sentence
+    assert "\n" not in sentence
+
+
+def test_train_is_blamed_for_its_own_values_and_not_the_models_that_inherit_them(tmp_path):
+    with pytest.raises(InputError, match=r"train\.epochs is -1"):
+        params.load(written(tmp_path, **{"train.epochs": -1}))
+
+
+def test_an_unknown_key_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"train\.epoch is not a parameter"):
+        params.load(written(tmp_path, **{"train.epoch": 6}))
+
+
+def test_a_model_takes_from_train_what_it_does_not_name():
+    loaded = params.load(PARAMS)
+    assert loaded.models["model_4"].epochs == 20
+    assert loaded.models["model_4"].batch_size == loaded.train.batch_size
+
+
+def test_a_healthy_class_must_be_one_of_the_classes(tmp_path):
+    with pytest.raises(InputError, match="healthy_class is 'none', but takes null or one of"):
+        params.load(written(tmp_path, healthy_class="none"))
+    assert params.load(written(tmp_path, healthy_class=None)).healthy_class is None
+
+
+def test_weights_are_for_the_architecture_that_has_some(tmp_path):
+    with pytest.raises(InputError, match=r"models\.model_1 takes weights for inception_v3 alone"):
+        params.load(written(tmp_path, **{"models.model_1.weights": "imagenet"}))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("", "holds no parameters"), ("- a", "holds no parameters"), ("a: [", "is not YAML")],
+)
+def test_a_file_that_holds_no_parameters_is_refused(tmp_path, text, says):
+    path = tmp_path / "params.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=says):
+        params.load(path)
+
+
+def test_a_missing_file_tells_where_to_stand(tmp_path):
+    with pytest.raises(InputError, match="run from the project's root"):
+        params.load(tmp_path / "params.yaml")
+
+
+def test_an_unknown_model_is_answered_with_those_there_are():
+    with pytest.raises(InputError, match=r"'model_9' is not among .* baseline, model_1"):
+        params.load(PARAMS).model("model_9")
+
+
+def test_an_activation_from_dvc_yaml_is_checked_too():
+    with pytest.raises(InputError, match=r"models\.model_1: activation is 'sigmod'"):
+        params.load(PARAMS).model("model_1", "sigmod")
