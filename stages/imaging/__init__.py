@@ -1,0 +1,1 @@
+"""Decoding and refusing files, twins, phantoms, splits, balancing and augmentation."""

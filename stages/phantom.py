@@ -1,0 +1,27 @@
+"""Draw the embedded data set: synthetic head slices in the folder layout of a real one."""
+
+import argparse
+from pathlib import Path
+
+from stages import params
+from stages.console import stage
+from stages.imaging.phantom import draw_dataset
+
+
+def main() -> None:
+    """Write the data set, and the truth about the twins planted in it beside its folders."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("output", type=Path, help="folder to write")
+    arguments = parser.parse_args()
+
+    with stage("phantom") as done:
+        truth = draw_dataset(arguments.output, **params.load().phantom.model_dump())
+        counts = truth["split"].value_counts()
+        done(
+            f"{counts['Training']} Training and {counts['Testing']} Testing slices, "
+            f"{(truth['source'] != '').sum()} of them planted copies"
+        )
+
+
+if __name__ == "__main__":
+    main()
