@@ -1,0 +1,164 @@
+"""Open every image, refuse what is not a slice, and find the twins within and across the splits."""
+
+import argparse
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from stages import params
+from stages.console import stage
+from stages.imaging.dataset import SPLITS, list_files, require_dataset
+from stages.imaging.decoding import Refused, decode, file_digest, pixel_digest
+from stages.imaging.twins import cluster, find_twins, fingerprint
+from stages.parallel import map_in_order
+from stages.storage import write_json, write_table
+
+
+def main() -> None:
+    """Read the data set; write its manifest, a row a file, and what was found."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("dataset", type=Path, help="folder of the data set")
+    parser.add_argument("--manifest", required=True, type=Path, help="file to write")
+    parser.add_argument("--conflicts", required=True, type=Path, help="file to write")
+    parser.add_argument("--report", required=True, type=Path, help="file to write")
+    arguments = parser.parse_args()
+
+    with stage("audit") as done:
+        parameters = params.load()
+        require_dataset(arguments.dataset, parameters.classes)
+        files = list_files(arguments.dataset)
+        look = partial(
+            _look,
+            folder=arguments.dataset,
+            classes=parameters.classes,
+            max_pixels=parameters.audit.max_pixels,
+        )
+        rows, fingerprints = [], []
+        for row, found in map_in_order(look, files[["path", "class"]].values.tolist(), "audit"):
+            rows.append(row)
+            if row["accepted"]:
+                fingerprints.append(found)
+        manifest = pd.concat([files, pd.DataFrame(rows)], axis=1)
+        manifest = _with_twins(manifest, np.stack(fingerprints) if fingerprints else None)
+        conflicts = _conflicts(manifest)
+        summary = summarise(manifest, conflicts, parameters.classes)
+        write_table(arguments.manifest, manifest)
+        write_table(arguments.conflicts, conflicts)
+        write_json(arguments.report, {"audit": summary})
+        twins = summary["twins"]
+        done(
+            f"{summary['files']} files, {summary['refused']} refused; "
+            f"{twins['testing_with_twin_in_training']} of {summary['images']['Testing']['all']} "
+            f"Testing images have a twin in Training"
+        )
+
+
+def _look(item: list[str], folder: Path, classes: list[str], max_pixels: int):
+    """Give what the manifest says of one file, and its fingerprint if it is a slice."""
+    path, class_name = item
+    row = {
+        "width": None,
+        "height": None,
+        "mode": None,
+        "sha256": None,
+        "pixels_sha256": None,
+        "accepted": False,
+        "reason": None,
+    }
+    try:
+        if class_name not in classes:
+            raise Refused("its folder is not one of the classes")
+        row["sha256"] = file_digest(folder / path)
+        found = decode(folder / path, max_pixels)
+    except Refused as refusal:
+        return row | {"reason": str(refusal)}, None
+    row |= {
+        "width": found.width,
+        "height": found.height,
+        "mode": found.mode,
+        "pixels_sha256": pixel_digest(found.pixels),
+        "accepted": True,
+    }
+    return row, fingerprint(found.pixels)
+
+
+def _with_twins(manifest: pd.DataFrame, fingerprints: np.ndarray | None) -> pd.DataFrame:
+    """Add the twin cluster of every accepted image, and the cluster that shows it mirrored."""
+    clusters = pd.array([pd.NA] * len(manifest), dtype="Int64")
+    mirrors = clusters.copy()
+    if fingerprints is not None:
+        accepted = np.flatnonzero(manifest["accepted"])
+        found = find_twins(fingerprints)
+        labels = cluster(len(accepted), found.twins)
+        clusters[accepted] = labels
+        for one, other in found.mirrors:
+            mirrors[accepted[one]], mirrors[accepted[other]] = labels[other], labels[one]
+    columns = ["path", "split", "class", "width", "height", "mode", "sha256", "pixels_sha256"]
+    integers = {"width": "Int64", "height": "Int64"}
+    manifest = manifest.assign(cluster=clusters, mirror=mirrors).astype(integers)
+    return manifest[[*columns, "cluster", "mirror", "accepted", "reason"]]
+
+
+def _conflicts(manifest: pd.DataFrame) -> pd.DataFrame:
+    """List the images of every cluster that carries more than one label."""
+    accepted = manifest[manifest["accepted"]]
+    labels = accepted.groupby("cluster")["class"].transform("nunique")
+    return accepted.loc[labels > 1, ["cluster", "path", "split", "class"]].sort_values(
+        ["cluster", "path"]
+    )
+
+
+def summarise(manifest: pd.DataFrame, conflicts: pd.DataFrame, classes: list[str]) -> dict:
+    """Count what the audit found; every figure but `files`, `refused` and `clusters` is of images.
+
+    Parameters
+    ----------
+    manifest : DataFrame
+        A row a file, with ``split``, ``class``, ``cluster``, ``mirror``, ``accepted``, ``reason``
+        and both digests.
+    conflicts : DataFrame
+        The accepted images in clusters of several labels.
+    classes : list of str
+
+    Returns
+    -------
+    dict
+    """
+    images = manifest[manifest["accepted"]]
+    training, testing = (images[images["split"] == split] for split in SPLITS)
+
+    def across(column: str, of: pd.DataFrame = testing, other: pd.DataFrame = training) -> int:
+        return int(of[column].isin(other[column]).sum())
+
+    return {
+        "files": len(manifest),
+        "accepted": len(images),
+        "refused": len(manifest) - len(images),
+        "refused_by_reason": manifest["reason"].value_counts().sort_index().to_dict(),
+        "images": {
+            split: {
+                "all": len(part),
+                **{name: int((part["class"] == name).sum()) for name in classes},
+            }
+            for split, part in zip(SPLITS, (training, testing), strict=True)
+        },
+        "twins": {
+            "clusters": int((images["cluster"].value_counts() > 1).sum()),
+            "within_training": int(training["cluster"].duplicated(keep=False).sum()),
+            "within_testing": int(testing["cluster"].duplicated(keep=False).sum()),
+            "testing_with_twin_in_training": across("cluster"),
+            "training_with_twin_in_testing": across("cluster", training, testing),
+        },
+        "identical_across": {"files": across("sha256"), "pixels": across("pixels_sha256")},
+        "mirrored": int(images["mirror"].notna().sum()),
+        "label_conflicts": {
+            "clusters": int(conflicts["cluster"].nunique()),
+            "images": len(conflicts),
+        },
+    }
+
+
+if __name__ == "__main__":
+    main()

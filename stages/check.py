@@ -1,0 +1,26 @@
+"""Check the parameters and that the data set is there, before any work."""
+
+import argparse
+from pathlib import Path
+
+from stages import params
+from stages.console import stage
+from stages.imaging.dataset import require_dataset
+from stages.storage import write_json
+
+
+def main() -> None:
+    """Read params.yaml; write which data set is in use, for the audit to start from."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("output", type=Path, help="file to write")
+    arguments = parser.parse_args()
+
+    with stage("check") as done:
+        parameters = params.load()
+        require_dataset(parameters.dataset, parameters.classes)
+        write_json(arguments.output, {"dataset": parameters.dataset, "classes": parameters.classes})
+        done(f"{parameters.dataset}, {len(parameters.classes)} classes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""Twins are found by what is seen, and neighbours in one head are not twins."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+
+from stages.imaging.twins import cluster, find_twins, fingerprint
+
+
+def head(seed: int, level: float = 0.0, size: int = 200) -> np.ndarray:
+    """Draw a head of random anatomy; `level` moves through it, as from slice to slice."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[-1.1 : 1.1 : size * 1j, -1.1 : 1.1 : size * 1j]
+    radius = np.hypot(x / rng.uniform(0.7, 0.8), y / rng.uniform(0.9, 1.0))
+    below, above = gaussian_filter(rng.standard_normal((2, size, size)), (0, 3.5, 3.5))
+    tissue = np.cos(level) * below + np.sin(level) * above
+    image = np.where(radius < 0.9, 0.35 + 0.12 * tissue / tissue.std(), 0.0)
+    image += np.where((radius > 0.93) & (radius < 1), 0.8, 0.0)
+    noise = 0.02 * np.random.default_rng([seed, int(level * 1000)]).standard_normal(image.shape)
+    return np.uint8(np.clip(np.abs(gaussian_filter(image, 1) + noise), 0, 1) * 255)
+
+
+def jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file))
+
+
+def rescale(pixels: np.ndarray, factor: float) -> np.ndarray:
+    height, width = pixels.shape
+    return np.asarray(Image.fromarray(pixels).resize((int(width * factor), int(height * factor))))
+
+
+def tone(pixels: np.ndarray, brightness=0.0, contrast=1.0, gamma=1.0) -> np.ndarray:
+    grey = ((pixels / 255) ** gamma - 0.5) * contrast + 0.5 + brightness / 255
+    return np.uint8(np.clip(grey, 0, 1) * 255)
+
+
+CHANGES = {
+    "the same": lambda p: p,
+    "JPEG of quality 30": lambda p: jpeg(p, 30),
+    "reduced": lambda p: rescale(p, 0.4),
+    "enlarged": lambda p: rescale(p, 1.6),
+    "squeezed": lambda p: np.asarray(Image.fromarray(p).resize((150, 260))),
+    "brighter": lambda p: tone(p, brightness=30),
+    "darker": lambda p: tone(p, brightness=-30),
+    "more contrast": lambda p: tone(p, contrast=1.3),
+    "less contrast": lambda p: tone(p, contrast=0.7),
+    "gamma below 1": lambda p: tone(p, gamma=0.7),
+    "gamma above 1": lambda p: tone(p, gamma=1.4),
+    "padded": lambda p: np.pad(p, ((10, 25), (0, 30))),
+    "trimmed": lambda p: p[6:-3, 4:-5],
+    "all at once": lambda p: jpeg(tone(rescale(p, 0.63), -15, 1.15, 1.2), 50),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_changed_copy_is_a_twin(change):
+    fingerprints = [fingerprint(p) for p in (head(1), head(2), CHANGES[change](head(1)))]
+    found = find_twins(np.stack(fingerprints))
+    assert found.twins.tolist() == [[0, 2]]
+    assert found.mirrors.tolist() == []
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_mirrored_copy_is_a_mirror_and_not_a_twin(change):
+    fingerprints = [fingerprint(p) for p in (head(1), CHANGES[change](head(1)[:, ::-1]))]
+    found = find_twins(np.stack(fingerprints))
+    assert found.twins.tolist() == []
+    assert found.mirrors.tolist() == [[0, 1]]
+
+
+def test_a_symmetrical_slice_and_its_copy_are_twins_and_no_mirrors():
+    symmetrical = np.maximum(head(1), head(1)[:, ::-1])
+    found = find_twins(np.stack([fingerprint(symmetrical), fingerprint(jpeg(symmetrical, 60))]))
+    assert found.twins.tolist() == [[0, 1]]
+    assert found.mirrors.tolist() == []
+
+
+def test_neighbouring_slices_and_different_heads_are_not_twins():
+    slices = [head(seed, level) for seed in range(8) for level in (0.0, 0.9, 1.8)]
+    found = find_twins(np.stack([fingerprint(p) for p in slices]))
+    assert len(found.twins) == len(found.mirrors) == 0
+
+
+def test_the_chunk_changes_nothing():
+    slices = [head(seed) for seed in range(6)] + [jpeg(head(seed), 50) for seed in range(6)]
+    slices += [head(seed)[:, ::-1] for seed in range(3)]
+    fingerprints = np.stack([fingerprint(p) for p in slices])
+    whole = find_twins(fingerprints)
+    assert len(whole.twins) == 6
+    assert len(whole.mirrors) == 6
+    for chunk in (1, 4, 7):
+        for part, expected in zip(find_twins(fingerprints, chunk), whole, strict=True):
+            np.testing.assert_array_equal(part, expected)
+
+
+def test_clusters_follow_pairs_and_are_numbered_in_order_of_appearance():
+    assert cluster(6, np.array([[1, 4], [2, 5], [4, 5]])).tolist() == [0, 1, 1, 2, 1, 1]
+
+
+def test_without_pairs_everyone_is_alone():
+    found = find_twins(np.stack([fingerprint(head(1))]))
+    assert found.twins.shape == found.mirrors.shape == (0, 2)
+    assert cluster(1, found.twins).tolist() == [0]
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (16, 400), (701, 33)])
+def test_odd_shapes_have_a_fingerprint(shape):
+    pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    assert fingerprint(pixels).shape == (2, 64, 64)
