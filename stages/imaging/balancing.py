@@ -1,0 +1,58 @@
+"""Even out the classes of a training set, by choosing images, weighting or making them."""
+
+import numpy as np
+import pandas as pd
+
+
+def balance(
+    index: pd.DataFrame, strategy: str, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Choose the images of a balanced set.
+
+    Parameters
+    ----------
+    index : DataFrame
+        Of the training set, with ``label``.
+    strategy : {"none", "oversample", "undersample", "class_weight", "augment"}
+        ``oversample`` repeats random images of the smaller classes up to the largest class,
+        ``augment`` changes them too, ``undersample`` takes a random choice down to the smallest,
+        ``class_weight`` weights images by the inverse of their class's size, to a mean of 1.
+    seed : int
+
+    Returns
+    -------
+    rows : ndarray (m,), int
+        Of the index: first the originals in their order, then the repeated ones.
+    weights : ndarray (m,), float
+        Of each in the loss.
+    synthetic : ndarray (m,), bool
+        Which are to be changed.
+    """
+    generator = np.random.default_rng(seed)
+    labels = index["label"].to_numpy()
+    by_class = {name: np.flatnonzero(labels == name) for name in sorted(set(labels))}
+    sizes = [len(rows) for rows in by_class.values()]
+    rows, weights, repeated = np.arange(len(labels)), np.ones(len(labels)), 0
+    if strategy in ("oversample", "augment"):
+        extra = [_fill(generator, members, max(sizes)) for members in by_class.values()]
+        rows = np.concatenate([rows, *extra])
+        repeated = len(rows) - len(labels)
+        weights = np.ones(len(rows))
+    elif strategy == "undersample":
+        kept = [generator.choice(rows, min(sizes), replace=False) for rows in by_class.values()]
+        rows = np.sort(np.concatenate(kept))
+        weights = np.ones(len(rows))
+    elif strategy == "class_weight":
+        counts = index["label"].map(index["label"].value_counts()).to_numpy()
+        weights = len(labels) / (len(by_class) * counts)
+    synthetic = np.zeros(len(rows), bool)
+    if strategy == "augment":
+        synthetic[len(rows) - repeated :] = True
+    return rows, weights, synthetic
+
+
+def _fill(generator: np.random.Generator, members: np.ndarray, size: int) -> np.ndarray:
+    """Repeat members up to a size, each as often as any other, give or take one."""
+    missing = size - len(members)
+    rounds = [generator.permutation(members) for _ in range(-(-missing // len(members)))]
+    return np.concatenate([np.empty(0, int), *rounds])[:missing]

@@ -1,0 +1,105 @@
+"""Decode and resize the accepted images; divide them into training, validation and test."""
+
+import argparse
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from stages import params
+from stages.console import stage
+from stages.errors import InputError
+from stages.imaging.decoding import decode
+from stages.imaging.resizing import resize
+from stages.imaging.splitting import in_clusters_of, validation_mask
+from stages.parallel import map_in_order
+from stages.storage import read_table, write_images, write_json
+
+
+def main() -> None:
+    """Read the data set and its manifest; write three image sets and how many went where."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("dataset", type=Path, help="folder of the data set")
+    parser.add_argument("--manifest", required=True, type=Path, help="of the audit")
+    parser.add_argument("--output", required=True, type=Path, help="folder for train, val, test")
+    parser.add_argument("--splits", required=True, type=Path, help="file to write the counts to")
+    arguments = parser.parse_args()
+
+    with stage("prepare") as done:
+        parameters = params.load()
+        manifest = read_table(arguments.manifest, ["path", "split", "class", "cluster", "accepted"])
+        sets, dropped = _split(manifest[manifest["accepted"]], parameters)
+        load = partial(
+            _load,
+            folder=arguments.dataset,
+            max_pixels=parameters.audit.max_pixels,
+            size=parameters.image_size,
+            mode=parameters.prepare.resize,
+        )
+        paths = pd.concat(list(sets.values()))["path"].tolist()
+        images = map_in_order(load, paths, "prepare")
+        for name, rows in sets.items():
+            index = pd.DataFrame(
+                {
+                    "source": rows["path"],
+                    "label": rows["class"],
+                    "cluster": rows["cluster"],
+                    "weight": 1.0,
+                    "transform": "",
+                    "twin": rows["twin"],
+                }
+            )
+            own = islice(images, len(rows))
+            write_images(arguments.output / name, index, own, parameters.shard_mb)
+        write_json(arguments.splits, {"splits": _counts(sets, dropped, parameters.classes)})
+        done(
+            ", ".join(f"{len(rows)} {name}" for name, rows in sets.items())
+            + f"; {len(dropped)} Training twins of Testing dropped"
+        )
+
+
+def _split(
+    manifest: pd.DataFrame, parameters: params.Parameters
+) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
+    """Give the rows of train, val and test, and the Training rows that the policy drops."""
+    is_training = manifest["split"] == "Training"
+    training, testing = manifest[is_training], manifest[~is_training]
+    training = training.assign(twin=in_clusters_of(training["cluster"], testing["cluster"]))
+    testing = testing.assign(twin=in_clusters_of(testing["cluster"], training["cluster"]))
+    dropped = training[training["twin"] & (parameters.leakage == "drop")]
+    training = training.drop(dropped.index)
+    validation = validation_mask(
+        training["class"].to_numpy(),
+        training["cluster"].to_numpy(),
+        parameters.prepare.validation,
+        parameters.seed,
+    )
+    sets = {"train": training[~validation], "val": training[validation], "test": testing}
+    for name in parameters.classes:
+        if name not in set(sets["train"]["class"]):
+            raise InputError(
+                f"no image of {name} is left to train on: leakage is {parameters.leakage!r} and "
+                f"dropped {(dropped['class'] == name).sum()}; see {'data/audit/manifest.csv'}."
+            )
+    for name in ("val", "test"):
+        if sets[name].empty:
+            raise InputError(f"no image is left for {name}; see the audit's manifest for why.")
+    return sets, dropped
+
+
+def _load(path: str, folder: Path, max_pixels: int, size: int, mode: str) -> np.ndarray:
+    return resize(decode(folder / path, max_pixels).pixels, size, mode)
+
+
+def _counts(sets: dict, dropped: pd.DataFrame, classes: list[str]) -> dict:
+    """Count images by set and class, the dropped ones as a set of their own."""
+    return {
+        name: {"all": len(rows), **{c: int((rows["class"] == c).sum()) for c in classes}}
+        for name, rows in {**sets, "dropped": dropped}.items()
+    }
+
+
+if __name__ == "__main__":
+    main()
