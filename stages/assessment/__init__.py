@@ -1,0 +1,1 @@
+"""What a classifier is worth: metrics, and where they come from."""
