@@ -1,0 +1,1 @@
+"""Figures, the page's template, its words."""
