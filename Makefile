@@ -9,7 +9,7 @@ endif
 # The stages call `python`, which is to be the one of .venv.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test lint lock results
+.PHONY: repro test lint lock sartaj
 
 repro: .venv/installed  ## run every stage that something it depends on has changed
 	dvc repro
@@ -20,6 +20,14 @@ test: .venv/installed  ## run the tests
 lint: .venv/installed  ## check style and format
 	ruff check .
 	ruff format --check .
+
+# Where the public set is, and the commit that data/sartaj.dvc was made from.
+SARTAJ_URL ?= https://github.com/SartajBhuvaji/Brain-Tumor-Classification-DataSet
+SARTAJ_REV ?= 3ea9f4eae54c67e5bddbf6f7a73582967a5f5f79
+
+sartaj: .venv/installed  ## bring the public data set into data/sartaj, and check it
+	dvc get "$(SARTAJ_URL)" / --rev $(SARTAJ_REV) --out data/sartaj
+	dvc status data/sartaj.dvc
 
 lock: .venv/installed  ## make requirements.txt from requirements.in
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
