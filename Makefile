@@ -26,7 +26,7 @@ SARTAJ_URL ?= https://github.com/SartajBhuvaji/Brain-Tumor-Classification-DataSe
 SARTAJ_REV ?= 3ea9f4eae54c67e5bddbf6f7a73582967a5f5f79
 
 sartaj: .venv/installed  ## bring the public data set into data/sartaj, and check it
-	dvc get "$(SARTAJ_URL)" / --rev $(SARTAJ_REV) --out data/sartaj
+	dvc get "$(SARTAJ_URL)" . --rev $(SARTAJ_REV) --out data/sartaj
 	dvc status data/sartaj.dvc
 
 lock: .venv/installed  ## make requirements.txt from requirements.in

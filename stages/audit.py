@@ -74,6 +74,8 @@ def _look(item: list[str], folder: Path, classes: list[str], max_pixels: int):
         found = decode(folder / path, max_pixels)
     except Refused as refusal:
         return row | {"reason": str(refusal)}, None
+    except OSError as error:  # a dangling link, a file that nobody may read
+        return row | {"reason": f"unreadable: {error.strerror.lower()}"}, None
     row |= {
         "width": found.width,
         "height": found.height,

@@ -124,7 +124,7 @@ class Parameters(Section):
     prepare: Prepare
     balance: Balance
     train: Train
-    models: dict[str, Model]
+    models: Annotated[dict[str, Model], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _classes_agree(self):

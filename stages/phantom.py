@@ -1,11 +1,13 @@
 """Draw the embedded data set: synthetic head slices in the folder layout of a real one."""
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 from stages import params
 from stages.console import stage
 from stages.imaging.phantom import draw_dataset
+from stages.parallel import map_in_order
 
 
 def main() -> None:
@@ -15,7 +17,11 @@ def main() -> None:
     arguments = parser.parse_args()
 
     with stage("phantom") as done:
-        truth = draw_dataset(arguments.output, **params.load().phantom.model_dump())
+        truth = draw_dataset(
+            arguments.output,
+            **params.load().phantom.model_dump(),
+            apply=partial(map_in_order, title="phantom"),
+        )
         counts = truth["split"].value_counts()
         done(
             f"{counts['Training']} Training and {counts['Testing']} Testing slices, "

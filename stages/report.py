@@ -50,8 +50,7 @@ def _model(folder: Path, name: str, parameters: params.Parameters) -> dict:
     predictions = read_table(folder / "predictions.csv", ["actual", "predicted"])
     history = read_table(folder / "history.csv", ["epoch", "loss", "val_loss", "best"])
     roc = read_table(folder / "roc.csv", ["class", "false_positive_rate", "true_positive_rate"])
-    # A class may be called 1, which a table reads as a number.
-    counts = pd.crosstab(*(predictions[column].astype(str) for column in ("actual", "predicted")))
+    counts = pd.crosstab(predictions["actual"], predictions["predicted"])
     counts = counts.reindex(index=classes, columns=classes, fill_value=0)
     aucs = {name: scores["auc"] for name, scores in metrics["per_class"].items()}
     return {
@@ -63,7 +62,7 @@ def _model(folder: Path, name: str, parameters: params.Parameters) -> dict:
             "architecture": (folder / "architecture.svg").read_text(encoding="utf-8"),
             "learning_curves": figures.learning_curves(history),
             "confusion_matrix": figures.confusion_matrix(counts),
-            "roc_curves": figures.roc_curves(roc.astype({"class": str}), aucs),
+            "roc_curves": figures.roc_curves(roc, aucs),
         },
     }
 

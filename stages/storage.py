@@ -75,6 +75,10 @@ def write_table(path: str | Path, table: pd.DataFrame) -> None:
         table.to_csv(aside, index=False, lineterminator="\n")
 
 
+# Columns that are text whatever they hold: a class may be called 01, or NA.
+TEXT = ("path", "source", "split", "class", "label", "actual", "predicted", "transform", "reason")
+
+
 def read_table(path: str | Path, columns: Iterable[str]) -> pd.DataFrame:
     """Read a CSV that a stage wrote.
 
@@ -85,8 +89,9 @@ def read_table(path: str | Path, columns: Iterable[str]) -> pd.DataFrame:
         Those that must be there; InputError if one is not, or the file is no table.
     """
     try:
-        # Names such as "NA" or "null" are names here, and only an empty cell is missing.
-        table = pd.read_csv(path, keep_default_na=False, na_values=[""])
+        table = pd.read_csv(
+            path, dtype=dict.fromkeys(TEXT, str), keep_default_na=False, na_values=[""]
+        )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError):
         table = pd.DataFrame()
     if missing := sorted(set(columns) - set(table.columns)):
@@ -160,7 +165,7 @@ def read_images(folder: str | Path) -> ImageSet:
         shards = ()
     if not len(index) or sum(map(len, shards)) != len(index):
         raise InputError(f"{folder} is damaged; run `dvc repro --force` to make it again")
-    return ImageSet(index.assign(transform=index["transform"].astype("string").fillna("")), shards)
+    return ImageSet(index.fillna({"transform": ""}), shards)
 
 
 def write_images(

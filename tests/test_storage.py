@@ -114,6 +114,11 @@ def test_tables_and_json_have_unix_line_ends_and_keep_every_digit(tmp_path):
         write_json(tmp_path / "j.json", {"loss": float("nan")})
 
 
+def test_a_class_may_be_named_like_a_number_or_a_missing_value(tmp_path):
+    write_table(tmp_path / "t.csv", pd.DataFrame({"class": ["01", "NA", "null", "1e3"]}))
+    assert list(read_table(tmp_path / "t.csv", ["class"])["class"]) == ["01", "NA", "null", "1e3"]
+
+
 def test_a_table_without_a_column_is_refused(tmp_path):
     write_table(tmp_path / "t.csv", pd.DataFrame({"x": [1]}))
     with pytest.raises(InputError, match="lacks y"):

@@ -13,11 +13,11 @@ def require_dataset(folder: str | Path, classes: list[str]) -> None:
     """Raise InputError unless a data set is there with every class in both splits."""
     folder = Path(folder)
     if not folder.is_dir():
-        pull = f"`dvc pull {folder.as_posix()}.dvc` brings one that DVC tracks, and "
         raise InputError(
             f"dataset is '{folder.as_posix()}', but there is no such folder; it takes a folder "
-            f"with Training/ and Testing/: {pull if _is_tracked(folder) else ''}"
-            "data/phantom is the embedded one."
+            "with Training/ and Testing/. `make sartaj` brings the public set, "
+            f"`dvc pull {folder.as_posix()}.dvc` one that your team shares, and data/phantom is "
+            "the embedded one."
         )
     for split in SPLITS:
         for name in classes:
@@ -44,7 +44,3 @@ def list_files(folder: str | Path) -> pd.DataFrame:
             if len(parts) > 2 and not path.is_dir() and not any(p.startswith(".") for p in parts):
                 files.append(("/".join(parts), split, parts[1]))
     return pd.DataFrame(files, columns=["path", "split", "class"])
-
-
-def _is_tracked(folder: Path) -> bool:
-    return folder.with_name(f"{folder.name}.dvc").is_file()

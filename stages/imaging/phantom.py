@@ -7,8 +7,7 @@ as in ``anatomy``.
 """
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ProcessPoolExecutor
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -229,8 +228,7 @@ def draw_dataset(
     rescaled: int,
     brightened: int,
     mislabelled: int,
-    progress: Callable[[list[Future]], Iterable[Future]] = iter,
-    workers: int | None = None,
+    apply: Callable[[Callable, list], Iterable] = map,
 ) -> pd.DataFrame:
     """Draw the data set, plant twins in it and write the truth beside it, as ``truth.csv``.
 
@@ -252,10 +250,9 @@ def draw_dataset(
     mislabelled : int
         Re-encoded copies of a Training image under another class: the first, third ... of them
         in Testing, the others in Training. No image is copied twice.
-    progress : callable, optional
-        Wraps the list of drawings under way, as ``tqdm`` does.
-    workers : int, optional
-        Processes; one a core unless given.
+    apply : callable, optional
+        Applies a function to each item of a list and gives the results in order, as ``map`` does;
+        :func:`stages.parallel.map_in_order` does it on every core.
 
     Returns
     -------
@@ -273,13 +270,8 @@ def draw_dataset(
     with written_aside(folder) as aside:
         for parent in {(aside / path).parent for path in truth["path"]}:
             parent.mkdir(parents=True)
-        # Spawned, since forking a process that has threads can hang.
-        with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-            drawings = [
-                pool.submit(_draw_file, aside, path, label, size, noise, seed)
-                for path, label in truth.loc[~is_copy, ["path", "class"]].itertuples(index=False)
-            ]
-            planes = [drawing.result() for drawing in progress(drawings)]
+        draw = partial(_draw_file, folder=aside, size=size, noise=noise, seed=seed)
+        planes = list(apply(draw, truth.loc[~is_copy, ["path", "class"]].values.tolist()))
         truth.loc[~is_copy, "plane"] = planes
         for copy in truth[is_copy].itertuples():
             _copy_file(aside, copy.path, copy.source, copy.change, seed)
@@ -332,8 +324,9 @@ def _generator(seed: int, path: str) -> np.random.Generator:
     return np.random.default_rng([seed, *path.encode()])
 
 
-def _draw_file(folder: Path, path: str, label: str, size: int, noise: float, seed: int) -> str:
-    """Draw an original to a file and return its plane."""
+def _draw_file(item: list[str], folder: Path, size: int, noise: float, seed: int) -> str:
+    """Draw an original, given as its path and class, to a file and return its plane."""
+    path, label = item
     rng = _generator(seed, path)
     plane = str(rng.choice(list(VIEWS)))
     matrix = int(size * rng.choice([0.75, 1, 1.25], p=[0.15, 0.7, 0.15]))

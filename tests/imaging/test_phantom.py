@@ -1,5 +1,6 @@
 """The embedded data set: heads that repeat with the seed, and twins that are where it says."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image
 from stages.errors import InputError
 from stages.imaging.anatomy import VIEWS
 from stages.imaging.phantom import REAL_COUNTS, draw_dataset, draw_slice
+from stages.parallel import map_in_order
 
 CLASSES = list(REAL_COUNTS["Training"])
 SMALL = {
@@ -22,7 +24,6 @@ SMALL = {
     "rescaled": 3,
     "brightened": 2,
     "mislabelled": 3,
-    "workers": 1,
 }
 
 
@@ -66,7 +67,7 @@ def test_a_tumour_is_brighter_than_any_healthy_brain(label):
 
 def test_the_same_seed_gives_the_same_bytes_with_any_number_of_processes(phantom, tmp_path):
     folder, _ = phantom
-    draw_dataset(tmp_path / "again", **SMALL | {"workers": 2})
+    draw_dataset(tmp_path / "again", **SMALL, apply=partial(map_in_order, title="phantom"))
     assert contents(tmp_path / "again") == contents(folder)
 
 
@@ -153,14 +154,3 @@ def test_more_twins_than_there_are_images_to_copy_is_refused(tmp_path):
     with pytest.raises(InputError, match="twins"):
         draw_dataset(tmp_path / "phantom", **SMALL | {"testing": 60, "reencoded": 50})
     assert not (tmp_path / "phantom").exists()
-
-
-def test_progress_sees_every_drawing(tmp_path):
-    seen = []
-
-    def progress(drawings):
-        seen.append(len(drawings))
-        return drawings
-
-    truth = draw_dataset(tmp_path / "phantom", **SMALL, progress=progress)
-    assert seen == [(truth["source"] == "").sum()]

@@ -1,0 +1,120 @@
+"""A small copy of the project in a folder of its own, run by the real DVC."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+# Seconds instead of minutes: few small images, one epoch, and no InceptionV3, which takes longest
+# to build whatever its size; tests/modeling trains that one.
+SMALL = {
+    "image_size": 32,
+    "phantom": {"training": 80, "testing": 40, "size": 64}
+    | {"reencoded": 5, "rescaled": 2, "brightened": 2, "mislabelled": 2},
+    "train": {"epochs": 1},
+    "models": {
+        "baseline": {"architecture": "model_4", "epochs": 1},
+        "model_4": {"epochs": 1},
+    },
+}
+
+
+class Project:
+    """A copy of the project, and the commands its users type."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def run(self, *command, succeeds=True):
+        """Run a command and give what it printed; fail if it does not end as expected."""
+        search = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        result = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=os.environ | {"PATH": search, "COLUMNS": "200"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+        )
+        said = result.stdout + result.stderr
+        assert (result.returncode == 0) == succeeds, said
+        assert "Traceback" not in said, said
+        return said
+
+    def dvc(self, *arguments, **options):
+        return self.run("dvc", *arguments, **options)
+
+    def git(self, *arguments):
+        identity = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
+        return self.run("git", *identity, *arguments)
+
+    def commit(self, message):
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "--message", message)
+
+    def set(self, **sections):
+        """Change parameters in params.yaml, nested as there."""
+        path = self.folder / "params.yaml"
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        _merge(content, sections)
+        path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+
+    def copy(self, folder):
+        return Project(shutil.copytree(self.folder, folder, symlinks=True))
+
+
+def _merge(content, changes):
+    for name, value in changes.items():
+        if isinstance(value, dict):
+            _merge(content[name], value)
+        else:
+            content[name] = value
+
+
+def stages_run(said):
+    """Give the stages that DVC says it ran."""
+    return {line.split("'")[1] for line in said.splitlines() if line.startswith("Running stage")}
+
+
+@pytest.fixture(scope="session")
+def fresh(tmp_path_factory):
+    """The project as committed or about to be, small, in a path with a space and an accent."""
+    project = Project(tmp_path_factory.mktemp("pro") / "my project é")
+    project.folder.mkdir()
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    ).stdout
+    for name in filter(None, listed.decode().split("\0")):
+        if (ROOT / name).is_file():
+            (project.folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, project.folder / name)
+    shutil.rmtree(project.folder / "reports", ignore_errors=True)
+    (project.folder / "dvc.lock").unlink(missing_ok=True)
+    project.git("init", "--quiet", "--initial-branch=main")
+    project.set(**SMALL)
+    project.commit("small parameters")
+    return project
+
+
+@pytest.fixture(scope="session")
+def reproduced(fresh, tmp_path_factory):
+    """The small project after its first `dvc repro`, committed; and what that printed."""
+    project = fresh.copy(tmp_path_factory.mktemp("re") / "my project é")
+    project.said = project.dvc("repro")
+    project.commit("results")
+    return project
+
+
+@pytest.fixture
+def project(reproduced, tmp_path):
+    """A copy of the reproduced project that a test may change."""
+    return reproduced.copy(tmp_path / "my project é")

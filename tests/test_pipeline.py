@@ -1,0 +1,262 @@
+"""DVC as its users use it: each command of README, run by the real DVC on small data."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from conftest import stages_run
+from PIL import Image
+
+MODELS = ["baseline", "model_1", "model_2", "model_3", "model_4"]
+SHARED = ["model_1", "model_2", "model_4"]  # the models that share the top-level activation
+
+
+def of(stage, models):
+    return {f"{stage}@{name}" for name in models}
+
+
+def test_the_committed_lock_is_that_of_the_committed_code():
+    """A change of code or parameters without a new `dvc repro` would leave old figures in Git."""
+    root = Path(__file__).parent.parent
+    said = subprocess.run(
+        ["dvc", "status", "--json"], cwd=root, capture_output=True, text=True, check=True
+    ).stdout
+    for stage, changes in json.loads(said).items():
+        for change in changes:
+            assert change != "changed command", stage
+            found = change.get("changed deps", {}) | change.get("changed outs", {})
+            # In a clean clone data and models are not there yet, and that is all.
+            assert set(found.values()) <= {"deleted"}, (stage, change)
+
+
+def test_repro_runs_every_stage_once_and_then_nothing(reproduced):
+    ran = stages_run(reproduced.said)
+    assert ran == {"phantom", "check", "audit", "prepare", "report"} | of(
+        "balance", ["none", "augment"]
+    ) | of("train", MODELS) | of("evaluate", MODELS)
+    assert stages_run(reproduced.dvc("repro")) == set()
+    # The public set is not there, and that is all.
+    assert set(json.loads(reproduced.dvc("status", "--json"))) <= {"data/sartaj.dvc"}
+
+
+def test_every_stage_says_what_it_did_in_one_line_and_tensorflow_says_nothing(reproduced):
+    own = re.compile(r"^[a-z]+(@\w+)?: .* \(\d+\.\d s\)$")
+    dvcs = (
+        "Running stage",
+        "> python",
+        "Updating lock",
+        "Generating lock",
+        "To track",
+        "\tgit add",
+    )
+    dvcs += ("To enable auto", "\tdvc config", "Use `dvc push`", "'data/sartaj.dvc' didn't change")
+    lines = [line for line in reproduced.said.splitlines() if line and not line.startswith(dvcs)]
+    assert [line for line in lines if not own.match(line)] == []
+    assert len(lines) == len(stages_run(reproduced.said))
+
+
+def test_the_audit_finds_the_planted_twins(reproduced):
+    truth = pd.read_csv(reproduced.folder / "data/phantom/truth.csv", keep_default_na=False)
+    manifest = pd.read_csv(reproduced.folder / "data/audit/manifest.csv").set_index("path")
+    clusters = manifest["cluster"]
+    planted = {
+        frozenset(pair) for pair in truth.loc[truth["source"] != "", ["path", "source"]].values
+    }
+    found = {
+        frozenset(group) for group in clusters.groupby(clusters).groups.values() if len(group) > 1
+    }
+    assert found == planted
+    audit = json.loads((reproduced.folder / "reports/audit.json").read_text())["audit"]
+    assert audit["label_conflicts"] == {"clusters": 2, "images": 4}
+    assert audit["twins"]["testing_with_twin_in_training"] == 10
+
+
+def test_no_twin_of_testing_is_trained_on_and_none_is_split_by_validation(reproduced):
+    sets = {
+        name: pd.read_csv(reproduced.folder / f"data/prepared/{name}/index.csv")
+        for name in ("train", "val", "test")
+    }
+    clusters = {name: set(index["cluster"]) for name, index in sets.items()}
+    assert not clusters["train"] & clusters["test"]
+    assert not clusters["val"] & clusters["test"]
+    assert not clusters["train"] & clusters["val"]
+    assert len(sets["test"]) == 40  # Testing is never dropped from
+    assert sets["test"]["twin"].sum() == 10
+
+
+def test_a_synthetic_image_names_its_source(reproduced):
+    index = pd.read_csv(
+        reproduced.folder / "data/balanced/augment/index.csv", keep_default_na=False
+    )
+    synthetic = index[index["transform"] != ""]
+    originals = set(index.loc[index["transform"] == "", "source"])
+    assert len(synthetic) > 0
+    assert set(synthetic["source"]) <= originals
+    assert synthetic["transform"].str.startswith("rotation=").all()
+    assert index["label"].value_counts().nunique() == 1
+
+
+def test_no_wall_clock_time_is_an_output_of_a_stage(reproduced):
+    assert "timing.json" not in (reproduced.folder / "dvc.lock").read_text()
+    shown = json.loads(reproduced.dvc("metrics", "show", "--json"))[""]["data"]
+    for name in MODELS:
+        timing = shown[f"reports/{name}/timing.json"]["data"][name]
+        assert timing["images_per_second"] > 0
+
+
+def test_metrics_are_shown_under_their_models_name(reproduced):
+    said = reproduced.dvc("metrics", "show")
+    for name in MODELS:
+        assert f"{name}.accuracy" in said
+        assert f"{name}.per_class.glioma_tumor.recall" in said
+    metrics = json.loads((reproduced.folder / "reports/model_1/metrics.json").read_text())
+    predictions = pd.read_csv(reproduced.folder / "reports/model_1/predictions.csv")
+    right = (predictions["actual"] == predictions["predicted"]).mean()
+    assert metrics["model_1"]["accuracy"] == pytest.approx(right)
+    assert list(predictions.columns[:3]) == ["path", "actual", "predicted"]
+    assert np.allclose(predictions.iloc[:, 3:].sum(axis=1), 1)
+    halves = [metrics["model_1"][f"{w}_twin_in_training"]["images"] for w in ("with", "without")]
+    assert halves == [10, 30]
+
+
+def test_the_graph_is_drawn(reproduced):
+    said = reproduced.dvc("dag")
+    for name in ("phantom", "audit", "prepare", "balance@augment", "train@model_3", "report"):
+        assert name in said
+
+
+def test_a_branch_is_compared_with_main(project):
+    project.git("checkout", "--quiet", "-b", "longer")
+    project.set(models={"model_4": {"epochs": 2}})
+    assert stages_run(project.dvc("repro")) == {"train@model_4", "evaluate@model_4", "report"}
+    project.commit("train model_4 longer")
+    metrics = project.dvc("metrics", "diff", "main")
+    assert "model_4.accuracy" in metrics or "model_4.loss" in metrics
+    assert "model_1.accuracy" not in metrics
+    assert "models.model_4.epochs" in project.dvc("params", "diff", "main")
+    for command in (["show"], ["diff", "main"]):
+        project.dvc("plots", *command, "--out", "plots")
+        page = (project.folder / "plots/index.html").read_text(encoding="utf-8")
+        assert "Training and validation loss" in page
+        assert "Training and validation accuracy" in page
+        for name in MODELS:
+            assert f"ROC of {name}" in page
+            assert f"Confusion matrix of {name}" in page
+
+
+def test_the_activation_reaches_the_models_that_share_it_and_no_others(project):
+    said = project.dvc("exp", "run", "--set-param", "activation=sigmoid")
+    assert stages_run(said) == of("train", SHARED) | of("evaluate", SHARED) | {"report"}
+    record = json.loads((project.folder / "reports/model_1/training.json").read_text())
+    assert record["model_1"]["activation"] == "sigmoid"
+
+
+def test_experiments_are_queued_run_and_shown(project):
+    rates = "train.learning_rate=0.0001,0.001,0.005"
+    project.dvc("exp", "run", "--queue", "--set-param", rates, "evaluate@model_4")
+    project.dvc("exp", "run", "--run-all")
+    said = project.dvc("exp", "show", "--md", "--only-changed")
+    for rate in ("0.0001", "0.005"):
+        assert re.search(rf"\| {rate} ", said), said
+    assert "model_4.accuracy" in said
+
+
+def test_the_published_protocol_is_one_override_away(project):
+    said = project.dvc("exp", "run", "--set-param", "leakage=keep", "prepare")
+    assert stages_run(said) == {"prepare"}
+    splits = json.loads((project.folder / "reports/splits.json").read_text())["splits"]
+    assert splits["dropped"]["all"] == 0
+    assert splits["train"]["all"] + splits["val"]["all"] == 80
+
+
+def test_a_models_own_parameter_reruns_that_model_alone(project):
+    said = project.dvc("exp", "run", "--set-param", "models.model_2.data=oversample")
+    assert stages_run(said) == {"balance@oversample", "train@model_2", "evaluate@model_2", "report"}
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("activation=sigmod", "activation is 'sigmod', but should be 'relu', 'tanh' or 'sigmoid'"),
+        ("train.epochs=-1", "train.epochs is -1, but should be greater than or equal to 1"),
+        ("dataset=nowhere", "dataset is 'nowhere', but there is no such folder"),
+        ("dataset=data/sartaj", "dvc pull data/sartaj.dvc"),
+        ("models.baseline.weights=nowhere.h5", "weights is 'nowhere.h5', but there is no such"),
+    ],
+)
+def test_a_mistyped_value_ends_before_any_work(project, override, says):
+    said = project.dvc("exp", "run", "--set-param", override, succeeds=False)
+    assert says in said
+    assert len(stages_run(said)) == 1
+
+
+def test_a_mistyped_key_is_refused_by_dvc(project):
+    said = project.dvc("exp", "run", "--set-param", "activaton=relu", succeeds=False)
+    assert "activaton" in said
+    assert stages_run(said) == set()
+
+
+def test_a_folder_of_ones_own_with_other_classes_is_benchmarked(project):
+    generator = np.random.default_rng(0)
+    for split, count in (("Training", 12), ("Testing", 5)):
+        for number, name in enumerate(["cat", "dog & bird"]):
+            folder = project.folder / "data/my slices é" / split / name
+            folder.mkdir(parents=True)
+            for image in range(count):
+                pixels = generator.integers(0, 100, (8, 10), np.uint8) + 100 * number
+                enlarged = Image.fromarray(pixels.astype(np.uint8)).resize((50, 40))
+                enlarged.save(folder / f"{image}.png")
+    project.set(dataset="data/my slices é", classes=["cat", "dog & bird"], healthy_class=None)
+    project.dvc("add", "data/my slices é")
+    ran = stages_run(project.dvc("repro", "evaluate@model_4"))
+    assert {"check", "audit", "prepare", "train@model_4", "evaluate@model_4"} <= ran
+    metrics = json.loads((project.folder / "reports/model_4/metrics.json").read_text())["model_4"]
+    assert set(metrics["per_class"]) == {"cat", "dog & bird"}
+    assert "tumour" not in metrics
+    assert "dog & bird" in project.dvc("metrics", "show")
+
+
+def test_a_model_is_added_in_the_places_that_readme_names(project):
+    project.set(models={"model_5": {"architecture": "model_4", "data": "class_weight"}})
+    pipeline = project.folder / "dvc.yaml"
+    text = pipeline.read_text(encoding="utf-8")
+    text = text.replace(
+        "      - ${models.model_4.data}\n",
+        "      - ${models.model_4.data}\n      - ${models.model_5.data}\n",
+    ).replace(
+        "    do:\n      desc: train",
+        '      model_5: {activation: "${activation}", data: "${models.model_5.data}"}\n'
+        "    do:\n      desc: train",
+    )
+    report = [line for line in text.splitlines() if line.startswith("      - reports/model_4/")]
+    text = text.replace(
+        report[-1], "\n".join([report[-1], *(r.replace("model_4", "model_5") for r in report)])
+    )
+    pipeline.write_text(text, encoding="utf-8")
+    ran = stages_run(project.dvc("repro"))
+    assert ran == {"balance@class_weight", "train@model_5", "evaluate@model_5", "report"}
+    assert "model_5" in (project.folder / "reports/report.md").read_text(encoding="utf-8")
+
+
+def test_the_public_set_is_brought_by_make_from_a_repository(project, tmp_path):
+    """A local repository stands in for the public one."""
+    public = tmp_path / "public"
+    for split in ("Training", "Testing"):
+        (public / split / "glioma_tumor").mkdir(parents=True)
+        (public / split / "glioma_tumor" / "gg (1).jpg").write_bytes(split.encode())
+    stand_in = type(project)(public)
+    stand_in.git("init", "--quiet")
+    stand_in.commit("the set")
+    revision = stand_in.git("rev-parse", "HEAD").strip()
+    content = yaml.safe_load((project.folder / "data/sartaj.dvc").read_text(encoding="utf-8"))
+    arguments = (f"SARTAJ_URL=file://{public}", f"SARTAJ_REV={revision}")
+    said = project.run("make", "--old-file=.venv/installed", "sartaj", *arguments)
+    assert "modified" in said  # not the public set, which its digest tells
+    assert (project.folder / "data/sartaj/Testing/glioma_tumor/gg (1).jpg").is_file()
+    assert content["outs"][0]["md5"] == "440a20f27877ad996e95c9e6d1d13da5.dir"
+    assert content["outs"][0]["nfiles"] == 3264
