@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from stages import params
 from stages.console import stage
@@ -92,7 +93,8 @@ def _with_twins(manifest: pd.DataFrame, fingerprints: np.ndarray | None) -> pd.D
     mirrors = clusters.copy()
     if fingerprints is not None:
         accepted = np.flatnonzero(manifest["accepted"])
-        found = find_twins(fingerprints)
+        bar = partial(tqdm, desc="twins", unit="tile", disable=None)
+        found = find_twins(fingerprints, progress=bar)
         labels = cluster(len(accepted), found.twins)
         clusters[accepted] = labels
         for one, other in found.mirrors:

@@ -5,6 +5,7 @@ compared level by level of an image pyramid, so that a re-encoded, rescaled, bri
 cropped copy is told from the next slice of the same head, which differs somewhere.
 """
 
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -43,10 +44,14 @@ def fingerprint(pixels: np.ndarray) -> np.ndarray:
     return np.stack([_thumbnail(image, box) for box in (frame, _head_box(image))])
 
 
-def find_twins(fingerprints: np.ndarray, chunk: int = 2048) -> Twins:
+def find_twins(
+    fingerprints: np.ndarray,
+    chunk: int = 512,
+    progress: Callable[[list], Iterable] = iter,
+) -> Twins:
     """Compare all slices with all.
 
-    Beside the fingerprints (8 KiB a slice) memory holds the coarsest level (1 KiB a slice) and
+    Beside the fingerprints (8 KiB a slice) memory holds their coarsest levels (4 KiB a slice) and
     one tile of the comparison, whatever their number; time is quadratic.
 
     Parameters
@@ -54,6 +59,8 @@ def find_twins(fingerprints: np.ndarray, chunk: int = 2048) -> Twins:
     fingerprints : ndarray (N, 2, 64, 64), uint8
     chunk : int
         Slices compared at once are a tile of `chunk` by `chunk`; no result depends on it.
+    progress : callable, optional
+        Wraps the list of tiles, as ``tqdm`` does; called for twins, then for mirrors.
 
     Returns
     -------
@@ -61,8 +68,16 @@ def find_twins(fingerprints: np.ndarray, chunk: int = 2048) -> Twins:
         Two arrays (P, 2) of int64, each sorted. A pair that is alike both ways, as symmetrical
         images are, is a twin and not a mirror.
     """
-    twins = _find_pairs(fingerprints, fingerprints, chunk)
-    mirrors = _find_pairs(fingerprints, fingerprints[..., ::-1], chunk)
+    starts = range(0, len(fingerprints), chunk)
+    tiles = [
+        (view, slice(row, row + chunk), slice(column, column + chunk))
+        for view in range(len(PROPOSED))
+        for row in starts
+        for column in starts
+        if column >= row
+    ]
+    twins = _find_pairs(fingerprints, fingerprints, progress(tiles))
+    mirrors = _find_pairs(fingerprints, fingerprints[..., ::-1], progress(tiles))
     labels = cluster(len(fingerprints), twins)
     return Twins(twins, mirrors[labels[mirrors[:, 0]] != labels[mirrors[:, 1]]])
 
@@ -85,14 +100,21 @@ def cluster(n: int, pairs: np.ndarray) -> np.ndarray:
     return connected_components(graph, directed=False)[1]
 
 
-def _find_pairs(fingerprints: np.ndarray, others: np.ndarray, chunk: int) -> np.ndarray:
+def _find_pairs(fingerprints: np.ndarray, others: np.ndarray, tiles: Iterable) -> np.ndarray:
+    """Propose the pairs of each tile that correlate, and keep those that show the same slice."""
     found = [np.empty((0, 2), np.int64)]
-    for view, threshold in enumerate(PROPOSED):
-        left, right = fingerprints[:, view], others[:, view]
-        for i, j in _propose(_coarse(left), _coarse(right), threshold, chunk):
-            for k in range(0, len(i), BATCH):
-                pairs = np.stack([i[k : k + BATCH], j[k : k + BATCH]], axis=1)
-                found.append(pairs[_same(left[pairs[:, 0]], right[pairs[:, 1]])])
+    left, right = (
+        [_coarse(images[:, view]) for view in range(len(PROPOSED))]
+        for images in (fingerprints, others)
+    )
+    for view, rows, columns in tiles:
+        alike = left[view][rows] @ right[view][columns].T > PROPOSED[view]
+        pairs = np.argwhere(alike) + np.array([rows.start, columns.start])
+        pairs = pairs[pairs[:, 0] < pairs[:, 1]]
+        for k in range(0, len(pairs), BATCH):
+            i, j = pairs[k : k + BATCH].T
+            same = _same(fingerprints[i, view], others[j, view])
+            found.append(pairs[k : k + BATCH][same])
     return np.unique(np.concatenate(found), axis=0)
 
 
@@ -111,16 +133,6 @@ def _coarse(images: np.ndarray) -> np.ndarray:
         norm = np.linalg.norm(detail, axis=1, keepdims=True)
         vectors[k : k + BATCH] = detail / np.maximum(norm, 1e-6)
     return vectors
-
-
-def _propose(left: np.ndarray, right: np.ndarray, threshold: float, chunk: int):
-    """Yield the pairs ``i < j`` that correlate, tile by tile."""
-    for row in range(0, len(left), chunk):
-        for column in range(row, len(right), chunk):
-            tile = left[row : row + chunk] @ right[column : column + chunk].T
-            i, j = np.nonzero(tile > threshold)
-            i, j = i + row, j + column
-            yield i[i < j], j[i < j]
 
 
 def _same(fixed: np.ndarray, moving: np.ndarray) -> np.ndarray:
