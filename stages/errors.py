@@ -3,3 +3,8 @@
 
 class InputError(ValueError):
     """Something the user can mend: the message is one sentence that says what and how."""
+
+
+def one_line(error: Exception) -> str:
+    """Give what another library said of an error, for use within a sentence."""
+    return " ".join(str(error).split())[:200]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from stages.errors import InputError
+from stages.errors import InputError, one_line
 
 Activation = Literal["relu", "tanh", "sigmoid"]
 Strategy = Literal["none", "oversample", "undersample", "class_weight", "augment"]
@@ -176,7 +176,7 @@ def load(path: str | Path = "params.yaml") -> Parameters:
     except FileNotFoundError:
         raise InputError(f"{path} is missing here; run from the project's root") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+        raise InputError(f"{path} is not YAML: {one_line(error)}") from None
     if not isinstance(content, dict):
         raise InputError(f"{path} holds no parameters; `git checkout {path}` brings them back")
     _inherit(content)

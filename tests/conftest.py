@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 # to build whatever its size; tests/modeling trains that one.
 SMALL = {
     "image_size": 32,
-    "phantom": {"training": 80, "testing": 40, "size": 64}
+    "phantom": {"training": 80, "testing": 40, "size": 128}
     | {"reencoded": 5, "rescaled": 2, "brightened": 2, "mislabelled": 2},
     "train": {"epochs": 1},
     "models": {
@@ -41,6 +41,7 @@ class Project:
             capture_output=True,
             text=True,
             encoding="utf-8",
+            timeout=900,
         )
         said = result.stdout + result.stderr
         assert (result.returncode == 0) == succeeds, said
@@ -71,7 +72,7 @@ class Project:
 
 def _merge(content, changes):
     for name, value in changes.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and name in content:
             _merge(content[name], value)
         else:
             content[name] = value

@@ -156,7 +156,8 @@ def test_the_activation_reaches_the_models_that_share_it_and_no_others(project):
     assert record["model_1"]["activation"] == "sigmoid"
 
 
-def test_experiments_are_queued_run_and_shown(project):
+def test_experiments_are_queued_run_and_shown(reproduced, tmp_path):
+    project = reproduced.copy(tmp_path / "my project")  # DVC's queue fails below an accent
     rates = "train.learning_rate=0.0001,0.001,0.005"
     project.dvc("exp", "run", "--queue", "--set-param", rates, "evaluate@model_4")
     project.dvc("exp", "run", "--run-all")
@@ -186,7 +187,6 @@ def test_a_models_own_parameter_reruns_that_model_alone(project):
         ("train.epochs=-1", "train.epochs is -1, but should be greater than or equal to 1"),
         ("dataset=nowhere", "dataset is 'nowhere', but there is no such folder"),
         ("dataset=data/sartaj", "dvc pull data/sartaj.dvc"),
-        ("models.baseline.weights=nowhere.h5", "weights is 'nowhere.h5', but there is no such"),
     ],
 )
 def test_a_mistyped_value_ends_before_any_work(project, override, says):

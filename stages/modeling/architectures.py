@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 from keras import layers
 
-from stages.errors import InputError
+from stages.errors import InputError, one_line
 
 INCEPTION_V3_SMALLEST = 75  # pixels a side; smaller images are enlarged
 
@@ -126,7 +126,8 @@ def _inception_v3_backbone(shape, weights):
         except Exception as error:  # Keras raises a bare Exception for a failed download
             raise InputError(
                 "models.baseline.weights is 'imagenet', but the weights could not be downloaded "
-                f"({error}); it takes none, imagenet with a network, or the path of a weights file."
+                f"({one_line(error)}); it takes none, imagenet with a network, or the path of a "
+                "weights file."
             ) from None
     else:
         model = backbone(None)
@@ -142,7 +143,7 @@ def _inception_v3_backbone(shape, weights):
         except (ValueError, OSError, KeyError, UserWarning) as error:
             raise InputError(
                 f"models.baseline.weights is {weights!r}, which does not hold the weights of "
-                f"InceptionV3 without its top ({' '.join(str(error).split())[:200]})."
+                f"InceptionV3 without its top ({one_line(error)})."
             ) from None
     model.trainable = False
     return model

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import keras
 
-from stages.errors import InputError
+from stages.errors import InputError, one_line
 from stages.storage import written_aside
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip file can hold
@@ -43,7 +43,7 @@ def load(path: str | Path) -> keras.Model:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except (ValueError, OSError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise InputError(
-            f"{path} is no model that can be opened ({' '.join(str(error).split())[:200]}); "
+            f"{path} is no model that can be opened ({one_line(error)}); "
             "run `dvc repro --force` to make it again"
         ) from None
 

@@ -1,5 +1,9 @@
 """The architectures are those of the origin study, and take pixels."""
 
+import os
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -93,3 +97,19 @@ def test_pretrained_weights_are_read_and_frozen_and_the_top_can_be_thawed(tmp_pa
 def test_a_weights_file_that_is_not_there_is_named():
     with pytest.raises(InputError, match=r"weights is 'nowhere\.h5', but there is no such file"):
         architectures.build("inception_v3", 96, 4, **OPTIONS, weights="nowhere.h5")
+
+
+def test_imagenet_weights_that_cannot_be_downloaded_end_in_a_sentence(tmp_path):
+    """In a process of its own, with an empty cache and behind a proxy that is not there."""
+    code = (
+        "from stages.modeling.architectures import build; "
+        f"build('inception_v3', 75, 4, **{OPTIONS}, weights='imagenet')"
+    )
+    proxy = dict.fromkeys(("http_proxy", "https_proxy", "HTTPS_PROXY"), "http://127.0.0.1:9")
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | proxy | {"KERAS_HOME": str(tmp_path), "no_proxy": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert "models.baseline.weights is 'imagenet', but the weights could not be" in result.stderr
