@@ -80,8 +80,9 @@ def _split(
     for name in parameters.classes:
         if name not in set(sets["train"]["class"]):
             raise InputError(
-                f"no image of {name} is left to train on: leakage is {parameters.leakage!r} and "
-                f"dropped {(dropped['class'] == name).sum()}; see {'data/audit/manifest.csv'}."
+                f"no image of {name} is left to train on; leakage is {parameters.leakage!r}, which "
+                f"dropped {(dropped['class'] == name).sum()}, and the audit's manifest tells which "
+                "were refused."
             )
     for name in ("val", "test"):
         if sets[name].empty:
