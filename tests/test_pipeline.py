@@ -211,10 +211,18 @@ def test_a_folder_of_ones_own_with_other_classes_is_benchmarked(project):
                 pixels = generator.integers(0, 100, (8, 10), np.uint8) + 100 * number
                 enlarged = Image.fromarray(pixels.astype(np.uint8)).resize((50, 40))
                 enlarged.save(folder / f"{image}.png")
+    (project.folder / "data/my slices é/Training/cat/notes.txt").write_text("of the scanner")
+    (project.folder / "data/my slices é/Training/horse").mkdir()
+    enlarged.save(project.folder / "data/my slices é/Training/horse/0.png")
     project.set(dataset="data/my slices é", classes=["cat", "dog & bird"], healthy_class=None)
     project.dvc("add", "data/my slices é")
     ran = stages_run(project.dvc("repro", "evaluate@model_4"))
     assert {"check", "audit", "prepare", "train@model_4", "evaluate@model_4"} <= ran
+    audit = json.loads((project.folder / "reports/audit.json").read_text())["audit"]
+    assert audit["refused_by_reason"] == {
+        "its folder is not one of the classes": 1,
+        "not a JPEG or PNG image": 1,
+    }
     metrics = json.loads((project.folder / "reports/model_4/metrics.json").read_text())["model_4"]
     assert set(metrics["per_class"]) == {"cat", "dog & bird"}
     assert "tumour" not in metrics

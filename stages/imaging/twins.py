@@ -104,17 +104,19 @@ def _find_pairs(fingerprints: np.ndarray, others: np.ndarray, tiles: Iterable) -
     """Propose the pairs of each tile that correlate, and keep those that show the same slice."""
     found = [np.empty((0, 2), np.int64)]
     left, right = (
-        [_coarse(images[:, view]) for view in range(len(PROPOSED))]
+        [_coarsest(images[:, view]) for view in range(len(PROPOSED))]
         for images in (fingerprints, others)
     )
     for view, rows, columns in tiles:
-        alike = left[view][rows] @ right[view][columns].T > PROPOSED[view]
+        alike = _unit(left[view][rows]) @ _unit(right[view][columns]).T > PROPOSED[view]
         pairs = np.argwhere(alike) + np.array([rows.start, columns.start])
         pairs = pairs[pairs[:, 0] < pairs[:, 1]]
         for k in range(0, len(pairs), BATCH):
             i, j = pairs[k : k + BATCH].T
-            same = _same(fingerprints[i, view], others[j, view])
-            found.append(pairs[k : k + BATCH][same])
+            likely, motion = _compare(left[view][i], right[view][j], *COMPARISONS[0][1:])
+            i, j = i[likely], j[likely]
+            same = _same(fingerprints[i, view], others[j, view], motion)
+            found.append(np.stack([i[same], j[same]], axis=1))
     return np.unique(np.concatenate(found), axis=0)
 
 
@@ -124,29 +126,37 @@ def _find_pairs(fingerprints: np.ndarray, others: np.ndarray, tiles: Iterable) -
 PROPOSED = (0.68, 0.52)
 
 
-def _coarse(images: np.ndarray) -> np.ndarray:
-    """Return the coarsest level as unit vectors, whose dot product is their correlation."""
-    vectors = np.empty((len(images), 256), np.float32)
+def _coarsest(images: np.ndarray) -> np.ndarray:
+    """Return the detail of the coarsest level, once for all the pairs that an image is in."""
+    detail = np.empty((len(images), 16, 16), np.float32)
     for k in range(0, len(images), BATCH):
-        detail = _detail(images[k : k + BATCH], 16).reshape(-1, 256)
-        detail -= detail.mean(axis=1, keepdims=True)
-        norm = np.linalg.norm(detail, axis=1, keepdims=True)
-        vectors[k : k + BATCH] = detail / np.maximum(norm, 1e-6)
-    return vectors
+        detail[k : k + BATCH] = _detail(images[k : k + BATCH], 16)
+    return detail
 
 
-def _same(fixed: np.ndarray, moving: np.ndarray) -> np.ndarray:
-    """Tell which pairs of thumbnails (P, 64, 64) show the same slice."""
-    same = np.zeros(len(fixed), bool)
+def _unit(detail: np.ndarray) -> np.ndarray:
+    """Flatten images to unit vectors, whose dot product is their correlation."""
+    vectors = detail.reshape(len(detail), -1)
+    vectors = vectors - vectors.mean(axis=1, keepdims=True)
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
+
+
+def _same(fixed: np.ndarray, moving: np.ndarray, motion: np.ndarray) -> np.ndarray:
+    """Return the places of the pairs of thumbnails (P, 64, 64) that show the same slice."""
     left = np.arange(len(fixed))  # pairs not yet told apart
-    motion = np.zeros((len(fixed), 4), np.float32)
-    for side, steps, measure, threshold in COMPARISONS:
+    for side, *comparison in COMPARISONS[1:]:
         a, b = _detail(fixed[left], side), _detail(moving[left], side)
-        motion = _register(a, b, motion, steps)
-        alike = measure(a, *_warp(b, motion)) > threshold
-        left, motion = left[alike], motion[alike]
-    same[left] = True
-    return same
+        alike, motion = _compare(a, b, *comparison, motion=motion)
+        left = left[alike]
+    return left
+
+
+def _compare(a, b, steps: int, measure: Callable, threshold: float, motion=None):
+    """Register pairs; return which are alike, and the motion of those."""
+    motion = np.zeros((len(a), 4), np.float32) if motion is None else motion
+    motion = _register(a, b, motion, steps)
+    alike = measure(a, *_warp(b, motion)) > threshold
+    return alike, motion[alike]
 
 
 def _head_box(image: Image.Image) -> tuple[float, float, float, float]:
