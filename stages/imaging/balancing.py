@@ -32,22 +32,21 @@ def balance(
     labels = index["label"].to_numpy()
     by_class = {name: np.flatnonzero(labels == name) for name in sorted(set(labels))}
     sizes = [len(rows) for rows in by_class.values()]
-    rows, weights, repeated = np.arange(len(labels)), np.ones(len(labels)), 0
+    rows = np.arange(len(labels))
     if strategy in ("oversample", "augment"):
         extra = [_fill(generator, members, max(sizes)) for members in by_class.values()]
         rows = np.concatenate([rows, *extra])
-        repeated = len(rows) - len(labels)
-        weights = np.ones(len(rows))
     elif strategy == "undersample":
-        kept = [generator.choice(rows, min(sizes), replace=False) for rows in by_class.values()]
+        kept = [
+            generator.choice(members, min(sizes), replace=False) for members in by_class.values()
+        ]
         rows = np.sort(np.concatenate(kept))
-        weights = np.ones(len(rows))
-    elif strategy == "class_weight":
+    weights = np.ones(len(rows))
+    if strategy == "class_weight":
         counts = index["label"].map(index["label"].value_counts()).to_numpy()
         weights = len(labels) / (len(by_class) * counts)
     synthetic = np.zeros(len(rows), bool)
-    if strategy == "augment":
-        synthetic[len(rows) - repeated :] = True
+    synthetic[len(labels) :] = strategy == "augment"
     return rows, weights, synthetic
 
 
