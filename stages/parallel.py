@@ -1,8 +1,10 @@
 """Work on many files at once, on every core."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import get_context
 
 from tqdm import tqdm
@@ -28,10 +30,7 @@ def map_in_order(function: Callable, items: Sequence, title: str) -> Iterator:
     """
     with (
         tqdm(total=len(items), desc=title, unit="image", disable=None) as bar,
-        # Spawned, since forking a process that has threads can hang.
-        ProcessPoolExecutor(
-            mp_context=get_context("spawn"), initializer=_leave_ctrl_c_to_the_parent
-        ) as pool,
+        _workers() as pool,
     ):
         for start in range(0, len(items), IN_FLIGHT):
             for result in pool.map(function, items[start : start + IN_FLIGHT], chunksize=16):
@@ -39,5 +38,14 @@ def map_in_order(function: Callable, items: Sequence, title: str) -> Iterator:
                 yield result
 
 
-def _leave_ctrl_c_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def _workers() -> Iterator[ProcessPoolExecutor]:
+    """Start processes that leave Ctrl-C to this one: what is ignored here is ignored there."""
+    count = os.cpu_count() or 1
+    # Spawned, since forking a process that has threads can hang.
+    with ProcessPoolExecutor(count, get_context("spawn")) as pool:
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for _ in range(count):  # as long as none is idle, a task starts one more
+            pool.submit(int)
+        signal.signal(signal.SIGINT, handler)
+        yield pool

@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,11 @@ def test_the_committed_lock_is_that_of_the_committed_code():
     """A change of code or parameters without a new `dvc repro` would leave old figures in Git."""
     root = Path(__file__).parent.parent
     said = subprocess.run(
-        ["dvc", "status", "--json"], cwd=root, capture_output=True, text=True, check=True
+        [sys.executable, "-m", "dvc", "status", "--json"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     for stage, changes in json.loads(said).items():
         for change in changes:
