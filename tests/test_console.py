@@ -20,6 +20,8 @@ def test_ctrl_c_ends_a_stage_and_its_workers_without_a_word(tmp_path):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,  # a process group of its own, as a terminal gives
+        # What runs these tests in the background may have them ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     while stage.poll() is None and not any(tmp_path.rglob("*.jpg")):
         time.sleep(0.05)
