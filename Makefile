@@ -21,9 +21,9 @@ lint: .venv/installed  ## check style and format
 	ruff check .
 	ruff format --check .
 
-# Where the public set is, and the commit that data/sartaj.dvc was made from.
-SARTAJ_URL ?= https://github.com/SartajBhuvaji/Brain-Tumor-Classification-DataSet
-SARTAJ_REV ?= 3ea9f4eae54c67e5bddbf6f7a73582967a5f5f79
+# Where the public set is, and at which commit.
+SARTAJ_URL ?= $(shell sed -n 's/^  url: //p' data/sartaj.dvc)
+SARTAJ_REV ?= $(shell sed -n 's/^  rev: //p' data/sartaj.dvc)
 
 sartaj: .venv/installed  ## bring the public data set into data/sartaj, and check it
 	dvc get "$(SARTAJ_URL)" . --rev $(SARTAJ_REV) --out data/sartaj
