@@ -85,7 +85,7 @@ def meaning() -> str:
         f"{twin['accuracy']:.1%} of the {twin['images']} images that have a twin in Training, and "
         f"on {new['accuracy']:.1%} of the {new['images']} that have none. With those twins out of "
         f"Training it is right on {drop[best]['accuracy']:.1%} of all Testing images. "
-        f"The images without a twin are a world of their own: {', '.join(classes)}.\n"
+        f"The images without a twin are {', '.join(classes)}.\n"
     )
 
 
