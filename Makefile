@@ -9,17 +9,31 @@ endif
 # The stages call `python`, which is to be the one of .venv.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test lint lock sartaj
+.PHONY: repro test lint lock sartaj verify reproduce vulnerabilities
 
 repro: .venv/installed  ## run every stage that something it depends on has changed
 	dvc repro
 
-test: .venv/installed  ## run the tests
-	python -m pytest
+test: .venv/installed  ## run the tests, and show how much of stages/ they run
+	coverage erase
+	coverage run -m pytest
+	coverage combine --quiet
+	coverage report
 
 lint: .venv/installed  ## check style and format
 	ruff check .
 	ruff format --check .
+
+verify: .venv/installed  ## compare outputs and cache with dvc.lock; name what is damaged
+	python tools/verify.py
+
+reproduce: .venv/installed  ## run the last commit three times; name what differs
+	python tools/reproduce.py
+
+# In an environment of its own, since it is no part of the lock that it looks at.
+vulnerabilities: .venv/installed  ## tell of known faults in the packages of the lock
+	uvx pip-audit --requirement requirements.txt --require-hashes --disable-pip --strict || \
+	  { echo "Above: known faults, or why the database of advisories could not be asked" >&2; exit 1; }
 
 # Where the public set is, and at which commit.
 SARTAJ_URL ?= $(shell sed -n 's/^  url: //p' data/sartaj.dvc)

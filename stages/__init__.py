@@ -1,1 +1,25 @@
 """One module per DVC stage, of the same name, and the rooms they call."""
+
+import os
+import signal
+import sys
+
+PARENT = os.getppid()  # of a stage; read before anything slow is imported, see stages.console
+
+
+def _end_interrupted(*_) -> None:
+    os._exit(130)
+
+
+def _tell_unraisable(error) -> None:
+    """End on a Ctrl-C that came where Python cannot raise it, and would go on after a traceback."""
+    if issubclass(error.exc_type, KeyboardInterrupt):
+        _end_interrupted()
+    sys.__unraisablehook__(error)
+
+
+# Python says "-m" while it looks for the module to run, so that a stage is starting. Before and
+# after stages.console.stage has it in hand, Ctrl-C is not to end in a traceback either.
+if sys.argv[:1] == ["-m"] and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, _end_interrupted)
+    sys.unraisablehook = _tell_unraisable

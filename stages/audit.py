@@ -6,15 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from stages import params
 from stages.console import stage
-from stages.imaging.dataset import SPLITS, list_files, require_dataset
+from stages.errors import InputError
+from stages.imaging.dataset import SPLITS, list_files, require_dataset, unreadable
 from stages.imaging.decoding import Refused, decode, file_digest, pixel_digest
 from stages.imaging.twins import cluster, find_twins, fingerprint
 from stages.parallel import map_in_order
 from stages.storage import write_json, write_table
+
+COLUMNS = ("width", "height", "mode", "sha256", "pixels_sha256", "accepted", "reason")
+UNKNOWN_CLASS = "its folder is not one of the classes"
 
 
 def main() -> None:
@@ -37,11 +40,14 @@ def main() -> None:
             max_pixels=parameters.audit.max_pixels,
         )
         rows, fingerprints = [], []
-        for row, found in map_in_order(look, files[["path", "class"]].values.tolist(), "audit"):
+        items = files[["path", "class", "refused"]].values.tolist()
+        for row, found in map_in_order(look, items, "audit"):
             rows.append(row)
             if row["accepted"]:
                 fingerprints.append(found)
-        manifest = pd.concat([files, pd.DataFrame(rows)], axis=1)
+        looked = pd.DataFrame(rows, columns=COLUMNS).astype({"accepted": bool})
+        manifest = pd.concat([files, looked], axis=1)
+        _require_few_refused(manifest, parameters)
         manifest = _with_twins(manifest, np.stack(fingerprints) if fingerprints else None)
         conflicts = _conflicts(manifest)
         summary = summarise(manifest, conflicts, parameters.classes)
@@ -56,27 +62,21 @@ def main() -> None:
         )
 
 
-def _look(item: list[str], folder: Path, classes: list[str], max_pixels: int):
+def _look(item: list[str | None], folder: Path, classes: list[str], max_pixels: int):
     """Give what the manifest says of one file, and its fingerprint if it is a slice."""
-    path, class_name = item
-    row = {
-        "width": None,
-        "height": None,
-        "mode": None,
-        "sha256": None,
-        "pixels_sha256": None,
-        "accepted": False,
-        "reason": None,
-    }
+    path, class_name, refused = item
+    row = dict.fromkeys(COLUMNS) | {"accepted": False}
     try:
+        if refused:
+            raise Refused(refused)
         if class_name not in classes:
-            raise Refused("its folder is not one of the classes")
+            raise Refused(UNKNOWN_CLASS)
         row["sha256"] = file_digest(folder / path)
         found = decode(folder / path, max_pixels)
     except Refused as refusal:
         return row | {"reason": str(refusal)}, None
     except OSError as error:  # a dangling link, a file that nobody may read
-        return row | {"reason": f"unreadable: {error.strerror.lower()}"}, None
+        return row | {"reason": unreadable(error)}, None
     row |= {
         "width": found.width,
         "height": found.height,
@@ -87,14 +87,31 @@ def _look(item: list[str], folder: Path, classes: list[str], max_pixels: int):
     return row, fingerprint(found.pixels)
 
 
+def _require_few_refused(manifest: pd.DataFrame, parameters: params.Parameters) -> None:
+    """Raise InputError if more than the allowed share is refused; other classes do not count."""
+    asked = manifest[manifest["reason"] != UNKNOWN_CLASS]
+    refused = asked[~asked["accepted"]]
+    most = parameters.audit.max_refused
+    if len(refused) > most * len(asked):
+        reasons = refused["reason"].value_counts()
+        example = refused.loc[refused["reason"] == reasons.index[0], "path"].iloc[0]
+        raise InputError(
+            f"{len(refused)} of {len(asked)} files are refused, more than the share of {most} that "
+            f"audit.max_refused allows; {reasons.iloc[0]} of them for: {reasons.index[0]}, such as "
+            f"'{example}'. No manifest was written; "
+            "`dvc exp run -S audit.max_refused=1 audit` writes data/audit/manifest.csv, "
+            "which tells the reason of each."
+        )
+
+
 def _with_twins(manifest: pd.DataFrame, fingerprints: np.ndarray | None) -> pd.DataFrame:
     """Add the twin cluster of every accepted image, and the cluster that shows it mirrored."""
     clusters = pd.array([pd.NA] * len(manifest), dtype="Int64")
     mirrors = clusters.copy()
     if fingerprints is not None:
         accepted = np.flatnonzero(manifest["accepted"])
-        bar = partial(tqdm, desc="twins", unit="tile", disable=None)
-        found = find_twins(fingerprints, progress=bar)
+        on_every_core = partial(map_in_order, title="twins", unit="row of tiles", chunksize=1)
+        found = find_twins(fingerprints, apply=on_every_core)
         labels = cluster(len(accepted), found.twins)
         clusters[accepted] = labels
         for one, other in found.mirrors:

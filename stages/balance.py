@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
@@ -16,16 +17,18 @@ from stages.storage import ImageSet, read_images, write_images
 def main() -> None:
     """Read the training set; write the balanced one."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("strategy", help="see stages/imaging/balancing.py")
+    parser.add_argument("strategy", choices=get_args(params.Strategy))
     parser.add_argument("--training", required=True, type=Path, help="folder of the image set")
     parser.add_argument("--output", required=True, type=Path, help="folder to write")
+    parser.add_argument("--seed", type=int, help="instead of params.yaml's")
     arguments = parser.parse_args()
 
     with stage(f"balance@{arguments.strategy}") as done:
         parameters = params.load()
-        training = read_images(arguments.training)
-        rows, weights, synthetic = balance(training.index, arguments.strategy, parameters.seed)
-        changes = _changes(synthetic, parameters.balance.model_dump(), parameters.seed)
+        seed = parameters.seed if arguments.seed is None else arguments.seed
+        training = read_images(arguments.training, parameters.classes, parameters.image_size)
+        rows, weights, synthetic = balance(training.index, arguments.strategy, seed)
+        changes = _changes(synthetic, parameters.balance.model_dump(), seed)
         index = training.index.iloc[rows].assign(
             weight=weights, transform=["" if change is None else str(change) for change in changes]
         )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from stages import params
 from stages.console import stage
-from stages.imaging.dataset import require_dataset
+from stages.imaging.dataset import require_dataset, require_trackable
 from stages.storage import write_json
 
 
@@ -18,6 +18,7 @@ def main() -> None:
     with stage("check") as done:
         parameters = params.load()
         require_dataset(parameters.dataset, parameters.classes)
+        require_trackable(parameters.dataset)
         write_json(arguments.output, {"dataset": parameters.dataset, "classes": parameters.classes})
         done(f"{parameters.dataset}, {len(parameters.classes)} classes")
 

@@ -1,16 +1,30 @@
-"""What a stage shows: one line of what it did, or one sentence of what stopped it."""
+"""How a stage runs: alone, until it is stopped; and what it shows, in one line or one sentence."""
 
+import errno
+import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from time import perf_counter
+from pathlib import Path
+from threading import Thread
+from time import perf_counter, sleep
+from urllib.parse import quote
 
+from filelock import FileLock, Timeout
+
+from stages import PARENT
 from stages.errors import InputError
+
+LOCKS = Path(".locks")  # of the folder that a stage runs in; two clones are not in each other's way
 
 
 @contextmanager
 def stage(name: str) -> Iterator[Callable[[str], None]]:
     """Run a stage's body, then print one line of what it did and how long it took.
+
+    A second process of the same name waits until the first has ended, however it ends. A stage
+    that DVC started ends once DVC has been killed.
 
     An error that a user can mend ends the process with its sentence and status 1, Ctrl-C quietly
     with status 130; any other error is ours, and keeps its traceback.
@@ -26,13 +40,51 @@ def stage(name: str) -> Iterator[Callable[[str], None]]:
         Takes the summary to print, such as ``"720 images"``.
     """
     summary: list[str] = []
-    start = perf_counter()
+    on_interrupt = signal.getsignal(signal.SIGINT)
     try:
-        yield summary.append
+        if on_interrupt is not signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        if "DVC_STAGE" in os.environ:
+            Thread(target=_end_with_parent, daemon=True).start()
+        with _alone(name):
+            start = perf_counter()
+            yield summary.append
+            seconds = perf_counter() - start
+            print(f"{name}: {'; '.join(summary)} ({seconds:.1f} s)", flush=True)
     except InputError as error:
         sys.exit(f"{name}: {error}")
     except OSError as error:  # disk full, permission denied, a file that vanished
-        sys.exit(f"{name}: {error.strerror or error}: {error.filename or 'no file named'}")
+        said = f"{name}: {error.strerror or error}: {error.filename or 'no file named'}"
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        sys.exit(said + ("; make room and run it again" if full else ""))
     except KeyboardInterrupt:
         sys.exit(130)
-    print(f"{name}: {'; '.join(summary)} ({perf_counter() - start:.1f} s)", flush=True)
+    finally:
+        signal.signal(signal.SIGINT, on_interrupt)
+
+
+@contextmanager
+def _alone(name: str) -> Iterator[None]:
+    """Hold the stage's lock; the kernel takes it back when the process ends, even killed."""
+    LOCKS.mkdir(exist_ok=True)
+    path = LOCKS / quote(name, safe="@")
+    lock = FileLock(f"{path}.lock")
+    holder = Path(f"{path}.pid")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        pid = holder.read_text(encoding="utf-8") if holder.exists() else ""
+        print(f"{name}: waits for {name} of process {pid or 'unknown'} to end", file=sys.stderr)
+        lock.acquire()
+    try:
+        holder.write_text(str(os.getpid()), encoding="utf-8")
+        yield
+    finally:
+        lock.release()
+
+
+def _end_with_parent() -> None:
+    """End as if killed once DVC is gone, which leaves its stage running when it is killed."""
+    while os.getppid() == PARENT:
+        sleep(0.5)
+    os._exit(1)

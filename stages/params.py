@@ -1,5 +1,8 @@
 """The typed parameters: the single description of params.yaml."""
 
+import re
+import reprlib
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,13 +12,25 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from stages.errors import InputError, one_line
 
 Activation = Literal["relu", "tanh", "sigmoid"]
-Strategy = Literal["none", "oversample", "undersample", "class_weight", "augment"]
+Strategy = Literal["none", "oversample", "undersample", "class_weight", "augment", "augment_only"]
 Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
 
-Count = Annotated[int, Field(ge=0)]
-Positive = Annotated[int, Field(ge=1)]
+# Bounds from above are far beyond use; a number there is a slip that memory would end on.
+Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
+Positive = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Share = Annotated[float, Field(ge=0, lt=1)]
-FolderName = Annotated[str, Field(pattern=r"^[^/\\.][^/\\]*$")]
+FolderName = Annotated[str, Field(pattern=r"^[^/\\.\x00-\x1f\x7f-\x9f][^/\\\x00-\x1f\x7f-\x9f]*$")]
+ModelName = Annotated[str, Field(pattern=r"^\w[\w-]*$")]  # a file's name, and a word in a shell
+# DVC puts it between double quotes of a shell.
+DatasetName = Annotated[str, Field(pattern=r"^[^-\"$`\\\x00-\x1f][^\"$`\\\x00-\x1f]*$")]
+
+# A class becomes a column of predictions.csv, beside these or read like these, and a key of
+# splits.json beside `all`.
+RESERVED = {"all", "cluster", "confidence", "path", "source", "split", "class", "label", "actual"}
+RESERVED |= {"predicted", "transform", "reason", "model", "layer"}
+
+LONGEST = 120  # characters of what a sentence quotes
 
 
 class Section(BaseModel):
@@ -27,11 +42,11 @@ class Section(BaseModel):
 class Phantom(Section):
     """What the embedded data set is made of."""
 
-    training: Annotated[int, Field(ge=20)]
-    testing: Annotated[int, Field(ge=20)]
+    training: Annotated[int, Field(ge=20, le=10_000_000)]
+    testing: Annotated[int, Field(ge=20, le=10_000_000)]
     size: Annotated[int, Field(ge=64, le=1024)]
     noise: Annotated[float, Field(ge=0, le=0.5)]
-    seed: Count
+    seed: Seed
     reencoded: Count
     rescaled: Count
     brightened: Count
@@ -49,6 +64,7 @@ class Audit(Section):
     """What the audit refuses."""
 
     max_pixels: Positive
+    max_refused: Annotated[float, Field(ge=0, le=1)]
 
 
 class Prepare(Section):
@@ -71,18 +87,19 @@ class Balance(Section):
 class Train(Section):
     """How a model is trained."""
 
-    epochs: Positive
-    batch_size: Positive
-    learning_rate: Annotated[float, Field(gt=0)]
+    epochs: Annotated[int, Field(ge=1, le=100_000)]
+    steps_per_epoch: Annotated[int, Field(ge=0, le=100_000)]
+    batch_size: Annotated[int, Field(ge=1, le=65_536)]
+    learning_rate: Annotated[float, Field(gt=0, le=100)]
     optimizer: Literal["adam", "adamw", "rmsprop", "sgd"]
     schedule: Literal["constant", "cosine", "reduce_on_plateau"]
     early_stopping: Count
     dropout: Share
-    l2: Annotated[float, Field(ge=0)]
+    l2: Annotated[float, Field(ge=0, le=100)]
     batch_norm: bool
     precision: Precision
     deterministic: bool
-    threads: Count
+    threads: Annotated[int, Field(ge=0, le=4096)]
 
 
 class Model(Train):
@@ -108,28 +125,79 @@ class Model(Train):
         return self
 
 
+class Compare(Section):
+    """How models are compared."""
+
+    resamples: Annotated[int, Field(ge=100, le=1_000_000)]
+    bins: Annotated[int, Field(ge=2, le=100)]
+    temperature_scaling: bool
+    target_sensitivity: Annotated[float, Field(gt=0, le=1)]
+
+
+class Study(Section):
+    """What a study changes, and how often it repeats it.
+
+    Attributes
+    ----------
+    question : str
+    seeds : list of int
+        Of initial weights, order, dropout and balancing: a run of every arm for each.
+    reference : str
+        The arm that the others are compared with.
+    factors : dict
+        For a factorial design of two factors: the arms where each is on.
+    train : dict
+        Over params.yaml's ``train``, in every arm.
+    models : dict
+        The arms, as params.yaml's ``models``.
+    """
+
+    question: Annotated[str, Field(min_length=1)]
+    seeds: Annotated[list[Seed], Field(min_length=2)]
+    reference: str
+    factors: dict[str, list[str]] = {}
+    train: dict = {}
+    models: Annotated[dict[ModelName, dict], Field(min_length=2)]
+
+    @model_validator(mode="after")
+    def _arms_exist(self):
+        for name in [self.reference, *chain(*self.factors.values())]:
+            if name not in self.models:
+                raise ValueError(f"names {name!r}, which is not among its models")
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds names a seed twice: {self.seeds}")
+        return self
+
+
 class Parameters(Section):
     """All of params.yaml."""
 
-    dataset: Annotated[str, Field(min_length=1)]
+    dataset: DatasetName
     classes: Annotated[list[FolderName], Field(min_length=2)]
     healthy_class: str | None
     leakage: Literal["drop", "keep"]
     image_size: Annotated[int, Field(ge=32, le=2048)]
     activation: Activation
-    seed: Count
+    seed: Seed
     shard_mb: Positive
+    language: Literal["en", "fr"]
     phantom: Phantom
     audit: Audit
     prepare: Prepare
     balance: Balance
     train: Train
-    models: Annotated[dict[str, Model], Field(min_length=1)]
+    compare: Compare
+    models: Annotated[dict[ModelName, Model], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _classes_agree(self):
         if len(set(self.classes)) < len(self.classes):
             raise ValueError(f"classes names a class twice: {', '.join(self.classes)}")
+        if taken := sorted(RESERVED.intersection(self.classes)):
+            raise ValueError(
+                f"classes names {taken[0]!r}, which is a column of the tables already; "
+                "rename the folder"
+            )
         if self.healthy_class is not None and self.healthy_class not in self.classes:
             raise ValueError(
                 f"healthy_class is {self.healthy_class!r}, "
@@ -152,13 +220,15 @@ class Parameters(Section):
             raise InputError(f"models.{name}: {_sentence(error.errors()[0])}") from None
 
 
-def load(path: str | Path = "params.yaml") -> Parameters:
+def load(path: str | Path = "params.yaml", study: str | Path | None = None) -> Parameters:
     """Read and check every parameter.
 
     Parameters
     ----------
     path : str or Path
         The YAML file.
+    study : str or Path, optional
+        Parameters of a study: its ``train`` goes over that of `path`, and its models stand instead.
 
     Returns
     -------
@@ -171,19 +241,62 @@ def load(path: str | Path = "params.yaml") -> Parameters:
         If the file is missing, not YAML, or holds a value that is not allowed: the sentence names
         the first such parameter, what it got and what it takes.
     """
+    content = _read(path)
+    if study:
+        own = load_study(study)
+        if isinstance(content.get("train"), dict):
+            content["train"] |= own.train
+        content["models"] = own.models
+    _inherit(content)
+    return _checked(Parameters, content, study or path)
+
+
+def load_study(path: str | Path) -> Study:
+    """Read and check what is a study's own; raises as :func:`load` does."""
+    return _checked(Study, _read(path), path)
+
+
+def _checked(section: type[Section], content: dict, path: str | Path) -> Section:
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        return section.model_validate(content)
+    except ValidationError as error:
+        raise InputError(f"{path}: {_sentence(error.errors()[0])}") from None
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML's plain data, each key once; DVC refuses a key that stands twice, too."""
+
+    def construct_mapping(self, node, deep=False):
+        nodes = [key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+        keys = [self.construct_object(key, deep=True) for key in nodes]
+        for key, key_node in zip(keys, nodes, strict=True):
+            if keys.count(key) > 1:
+                mark = key_node.start_mark
+                raise yaml.constructor.ConstructorError(None, None, f"{key!r} stands twice", mark)
+        return super().construct_mapping(node, deep)
+
+
+# DVC writes YAML 1.2, in which 1e-05 is a number; to PyYAML's 1.1 it is text.
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    list("-+.0123456789"),
+)
+
+
+def _read(path: str | Path) -> dict:
+    try:
+        content = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
     except FileNotFoundError:
         raise InputError(f"{path} is missing here; run from the project's root") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise InputError(f"{path} is nested too deeply") from None
+    # YAML raises a ValueError of Python's own for the 13th month, or a number of 5000 digits.
+    except (yaml.YAMLError, ValueError) as error:
         raise InputError(f"{path} is not YAML: {one_line(error)}") from None
     if not isinstance(content, dict):
         raise InputError(f"{path} holds no parameters; `git checkout {path}` brings them back")
-    _inherit(content)
-    try:
-        return Parameters.model_validate(content)
-    except ValidationError as error:
-        raise InputError(f"{path}: {_sentence(error.errors()[0])}") from None
+    return content
 
 
 def _inherit(content: dict) -> None:
@@ -198,7 +311,7 @@ def _inherit(content: dict) -> None:
 
 def _sentence(error: dict) -> str:
     """Say which parameter, what it got and what it takes."""
-    name = ".".join(str(part) for part in error["loc"])
+    name = " ".join(".".join(str(part) for part in error["loc"]).split())[:LONGEST]
     match error["type"]:
         case "missing":
             return f"{name} is missing."
@@ -210,4 +323,13 @@ def _sentence(error: dict) -> str:
             return f"{name} {error['ctx']['error']}.".lstrip()
         case _:
             takes = error["msg"].removeprefix("Input ")
-            return f"{name} is {error['input']!r}, but {takes[0].lower()}{takes[1:]}."
+            return f"{name} is {_shortly(error['input'])}, but {takes[0].lower()}{takes[1:]}."
+
+
+def _shortly(value) -> str:
+    short = reprlib.Repr()
+    short.maxstring = short.maxother = LONGEST
+    try:
+        return short.repr(value)
+    except ValueError:  # Python prints no integer of more than some thousand digits
+        return "a number too long to print"

@@ -11,11 +11,12 @@ import pandas as pd
 from stages import params
 from stages.console import stage
 from stages.errors import InputError
-from stages.imaging.decoding import decode
+from stages.imaging.dataset import list_files, read_manifest
+from stages.imaging.decoding import decode_accepted
 from stages.imaging.resizing import resize
 from stages.imaging.splitting import in_clusters_of, validation_mask
 from stages.parallel import map_in_order
-from stages.storage import read_table, write_images, write_json
+from stages.storage import write_images, write_json
 
 
 def main() -> None:
@@ -29,8 +30,16 @@ def main() -> None:
 
     with stage("prepare") as done:
         parameters = params.load()
-        manifest = read_table(arguments.manifest, ["path", "split", "class", "cluster", "accepted"])
-        sets, dropped = _split(manifest[manifest["accepted"]], parameters)
+        manifest = read_manifest(arguments.manifest)
+        files, accepted = list_files(arguments.dataset), manifest[manifest["accepted"]]
+        readable = files.loc[files["refused"].isna(), "path"]
+        if set(files["path"]) != set(manifest["path"]) or not accepted["path"].isin(readable).all():
+            raise InputError(
+                f"{arguments.manifest} does not list the files that {arguments.dataset} has; run "
+                "`dvc repro` to audit anew"
+            )
+        accepted = accepted.astype({"cluster": int})  # refused rows, which have none, make it float
+        sets, dropped = _split(accepted, parameters)
         load = partial(
             _load,
             folder=arguments.dataset,
@@ -91,7 +100,7 @@ def _split(
 
 
 def _load(path: str, folder: Path, max_pixels: int, size: int, mode: str) -> np.ndarray:
-    return resize(decode(folder / path, max_pixels).pixels, size, mode)
+    return resize(decode_accepted(folder / path, max_pixels), size, mode)
 
 
 def _counts(sets: dict, dropped: pd.DataFrame, classes: list[str]) -> dict:

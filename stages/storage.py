@@ -28,17 +28,26 @@ def written_aside(path: str | Path) -> Iterator[Path]:
     Yields
     ------
     Path
-        Nothing stands there yet. On an error it is removed and the output is left as it was.
+        Nothing stands there yet. On an error it is removed and the output is left as it was. A
+        process that is killed may leave it behind, for the next one to remove; the output is
+        whole then, the old or the new, or a folder that was to be replaced is not there.
     """
     path = Path(path)
     aside = path.with_name(f".{path.name}.partial{path.suffix}")
+    old = path.with_name(f".{path.name}.partial.old")
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove(aside)  # of a run that was killed
+    _remove(old)
     try:
         yield aside
-        if aside.is_dir():
-            _remove(path)  # a folder is not replaced by os.replace
+        if aside.is_dir() and path.exists():  # os.replace does not replace a folder
+            os.replace(path, old)
         os.replace(aside, path)
+        _remove(old)
+    except OSError as error:
+        if error.errno and not error.filename:  # of an open file, which does not know its name
+            error.filename = str(path)
+        raise
     finally:
         _remove(aside)
 
@@ -61,12 +70,68 @@ def write_json(path: str | Path, content: dict) -> None:
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_json(path: str | Path) -> dict:
-    """Read a JSON file that a stage wrote; InputError if it is no JSON."""
+def read_json(path: str | Path, text: Iterable[str] | None = None) -> dict:
+    """Read a JSON file that a stage wrote.
+
+    Parameters
+    ----------
+    path : str or Path
+    text : iterable of str, optional
+        If given, the keys whose values are text; every other holds a number, a truth, nothing, or
+        a mapping of such.
+
+    Returns
+    -------
+    dict
+        InputError names the file where it, or a mapping within, is asked for a key it lacks.
+
+    Raises
+    ------
+    InputError
+        If the file holds no mapping, text for a number, or what is no JSON, such as NaN.
+    """
+
+    class Content(dict):
+        def __missing__(self, key):
+            raise damaged(path, f"it lacks {key}")
+
+    def refuse(constant: str):
+        raise ValueError(f"{constant} is no JSON")
+
+    def finite(text: str) -> float:
+        return float(text) if np.isfinite(float(text)) else refuse(text)  # as 1e999 is not
+
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError:
-        raise InputError(f"{path} is damaged; run `dvc repro --force` to make it again") from None
+        content = json.loads(
+            Path(path).read_text(encoding="utf-8"),
+            object_pairs_hook=Content,
+            parse_constant=refuse,
+            parse_float=finite,
+        )
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, Content):
+        raise damaged(path)
+    if text is not None and (key := _other_than_number(content, frozenset(text))):
+        raise damaged(path, f"{key} is no number")
+    return content
+
+
+def _other_than_number(content: dict, text: frozenset[str]) -> str | None:
+    """Find a key, at any depth, whose value is neither a number nor nothing, None if none is."""
+    for key, value in content.items():
+        if isinstance(value, dict):
+            if found := _other_than_number(value, text):
+                return found
+        elif isinstance(value, list) or isinstance(value, str) != (key in text):
+            return key
+    return None
+
+
+def damaged(path: str | Path, how: str = "") -> InputError:
+    """Give the error of a file that a stage wrote and that is not as the stage wrote it."""
+    said = f"{path} is damaged, {how}" if how else f"{path} is damaged"
+    return InputError(f"{said}; run `dvc repro --force` to make it again")
 
 
 def write_table(path: str | Path, table: pd.DataFrame) -> None:
@@ -75,11 +140,25 @@ def write_table(path: str | Path, table: pd.DataFrame) -> None:
         table.to_csv(aside, index=False, lineterminator="\n")
 
 
-# Columns that are text whatever they hold: a class may be called 01, or NA.
-TEXT = ("path", "source", "split", "class", "label", "actual", "predicted", "transform", "reason")
+# Columns that are text whatever they hold: a class or a model may be called 01, or NA.
+TEXT = (
+    "path",
+    "source",
+    "split",
+    "class",
+    "label",
+    "actual",
+    "predicted",
+    "transform",
+    "reason",
+    "model",
+    "layer",
+)
 
 
-def read_table(path: str | Path, columns: Iterable[str]) -> pd.DataFrame:
+def read_table(
+    path: str | Path, columns: Iterable[str], numbers: Iterable[str] = ()
+) -> pd.DataFrame:
     """Read a CSV that a stage wrote.
 
     Parameters
@@ -87,19 +166,25 @@ def read_table(path: str | Path, columns: Iterable[str]) -> pd.DataFrame:
     path : str or Path
     columns : iterable of str
         Those that must be there; InputError if one is not, or the file is no table.
+    numbers : iterable of str
+        Those that must be there and hold numbers, or nothing.
     """
+    numbers = list(numbers)
+    types = {name: str for name in TEXT if name not in numbers}
     try:
-        table = pd.read_csv(
-            path, dtype=dict.fromkeys(TEXT, str), keep_default_na=False, na_values=[""]
-        )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError):
+        table = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=[""])
+    except (ValueError, OverflowError):  # of pandas' parser, of UTF-8, of a number too large
         table = pd.DataFrame()
-    if missing := sorted(set(columns) - set(table.columns)):
-        raise InputError(
-            f"{path} is damaged, it lacks {', '.join(missing)}; "
-            "run `dvc repro --force` to make it again"
-        )
+    if missing := sorted({*columns, *numbers} - set(table.columns)):
+        raise damaged(path, f"it lacks {', '.join(missing)}")
+    for name in numbers:
+        if not _is_numeric(table[name]):
+            raise damaged(path, f"{name} is not all numbers")
     return table
+
+
+def _is_numeric(column: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
 
 
 @dataclass(frozen=True)
@@ -149,8 +234,18 @@ class ImageSet:
         return out
 
 
-def read_images(folder: str | Path) -> ImageSet:
+def read_images(
+    folder: str | Path, classes: Iterable[str] | None = None, size: int | None = None
+) -> ImageSet:
     """Open an image set; its images stay on disk until they are asked for.
+
+    Parameters
+    ----------
+    folder : str or Path
+    classes : iterable of str, optional
+        If given, every label is one of them.
+    size : int, optional
+        If given, the side of the images, in pixels.
 
     Raises
     ------
@@ -158,13 +253,39 @@ def read_images(folder: str | Path) -> ImageSet:
         If the folder is not an image set, or its parts do not agree.
     """
     folder = Path(folder)
-    index = read_table(folder / "index.csv", ImageSet.COLUMNS)
+    index = read_table(folder / "index.csv", ImageSet.COLUMNS, numbers=("cluster", "weight"))
     try:
-        shards = tuple(np.load(path, mmap_mode="r") for path in sorted(folder.glob("images-*.npy")))
-    except (ValueError, EOFError):
+        shards = tuple(
+            np.lib.format.open_memmap(path, mode="r")
+            for path in sorted(folder.glob("images-*.npy"))
+        )
+    except OSError:
+        raise
+    except Exception:  # numpy raises whatever its reading of the header stumbles over
         shards = ()
-    if not len(index) or sum(map(len, shards)) != len(index):
-        raise InputError(f"{folder} is damaged; run `dvc repro --force` to make it again")
+    whole = (
+        len(index)
+        and sum(map(len, shards)) == len(index)
+        and len({shard.shape[1:] for shard in shards}) == 1
+        and all(shard.dtype == np.uint8 for shard in shards)
+        and shards[0].ndim == 3
+        and shards[0].shape[1] == shards[0].shape[2] > 0
+        and index[["source", "label"]].notna().all(axis=None)
+        and pd.api.types.is_integer_dtype(index["cluster"])
+        and pd.api.types.is_bool_dtype(index["twin"])
+        and np.isfinite(index["weight"]).all()
+        and (index["weight"] > 0).all()
+    )
+    if not whole:
+        raise damaged(folder)
+    side = shards[0].shape[1]
+    if size is not None and side != size:
+        raise damaged(folder, f"its images have {side} pixels a side, but image_size is {size}")
+    if classes is not None and (unknown := sorted(set(index["label"]) - set(classes))):
+        raise InputError(
+            f"{folder} has images of {', '.join(unknown)}, which is none of the classes; "
+            "run `dvc repro` to make it again"
+        )
     return ImageSet(index.fillna({"transform": ""}), shards)
 
 
@@ -191,10 +312,18 @@ def write_images(
         for image in images:
             shard.append(image)
             if (len(shard) + 1) * image.nbytes > shard_mb * 1_000_000:
-                np.save(aside / f"images-{number:05}.npy", np.stack(shard))
+                _write_array(aside / f"images-{number:05}.npy", np.stack(shard))
                 number, written, shard = number + 1, written + len(shard), []
         if shard:
-            np.save(aside / f"images-{number:05}.npy", np.stack(shard))
+            _write_array(aside / f"images-{number:05}.npy", np.stack(shard))
         if written + len(shard) != len(index):
             raise ValueError(f"{len(index)} rows in the index, {written + len(shard)} images")
         write_table(aside / "index.csv", index[list(ImageSet.COLUMNS)])
+
+
+def _write_array(path: Path, array: np.ndarray) -> None:
+    """Write what numpy.save does, which on a full disk may lose the last bytes without an error."""
+    with path.open("wb") as file:
+        header = np.lib.format.header_data_from_array_1_0(array)
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(array.data)

@@ -2,12 +2,15 @@
 
 import argparse
 from pathlib import Path
-from time import perf_counter
+
+import numpy as np
 
 from stages import params
 from stages.console import stage
+from stages.errors import InputError
 from stages.modeling import architectures, files, runtime
-from stages.modeling.training import Examples, fit
+from stages.modeling.checkpoints import Checkpoint, key
+from stages.modeling.training import Examples, epoch_length, fit
 from stages.reporting.drawing import draw_architecture
 from stages.storage import read_images, write_json, write_table, write_text
 
@@ -16,46 +19,58 @@ def main() -> None:
     """Read the training and the validation set; write the model and how it was trained."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", help="of the model, in params.yaml's models")
-    parser.add_argument("--activation", required=True, help="of the convolutions, or of the head")
+    parser.add_argument("--activation", help="of a model that does not name its own")
     parser.add_argument("--training", required=True, type=Path, help="folder of the image set")
     parser.add_argument("--validation", required=True, type=Path, help="folder of the image set")
     parser.add_argument("--model", required=True, type=Path, help="file to write")
     parser.add_argument("--reports", required=True, type=Path, help="folder to write to")
+    parser.add_argument("--study", type=Path, help="parameters of a study, over params.yaml's")
+    parser.add_argument("--seed", type=int, help="instead of params.yaml's")
     arguments = parser.parse_args()
 
     with stage(f"train@{arguments.name}") as done:
-        parameters = params.load()
+        parameters = params.load(study=arguments.study)
         settings = parameters.model(arguments.name, arguments.activation)
-        taken = runtime.configure(
-            precision=settings.precision,
-            deterministic=settings.deterministic,
-            threads=settings.threads,
+        if settings.activation is None:
+            raise InputError(f"models.{arguments.name} names no activation, so give --activation")
+        seed = parameters.seed if arguments.seed is None else arguments.seed
+        taken = runtime.configure(settings)
+        runtime.set_seed(seed)
+        classes = parameters.classes
+        training, validation = (
+            Examples.of(read_images(folder, classes, parameters.image_size), classes)
+            for folder in (arguments.training, arguments.validation)
         )
-        runtime.set_seed(parameters.seed)
-        training = Examples.of(read_images(arguments.training), parameters.classes)
-        validation = Examples.of(read_images(arguments.validation), parameters.classes)
         options = {"weights": settings.weights} if settings.architecture == "inception_v3" else {}
         model = architectures.build(
             settings.architecture,
             training.images.size,
-            len(parameters.classes),
+            len(classes),
             activation=settings.activation,
             dropout=settings.dropout,
             l2=settings.l2,
             batch_norm=settings.batch_norm,
             **options,
         )
-        start = perf_counter()
-        history = fit(model, training, validation, settings, parameters.seed, arguments.name)
-        seconds = perf_counter() - start
+        depends_on = settings.model_dump() | taken | {"seed": seed, "classes": classes}
+        inputs = [arguments.training, arguments.validation, Path(settings.weights)]
+        checkpoint = Checkpoint(arguments.model, key(depends_on, inputs))
+        history, signals, seconds = fit(
+            model, training, validation, settings, seed, arguments.name, checkpoint
+        )
 
         best = history[history["best"]].iloc[0]
-        seen = len(history) * len(training.labels)
+        seen = len(history) * epoch_length(len(training.labels), settings)
         record = {
             "architecture": settings.architecture,
             "activation": settings.activation,
             "data": settings.data,
             "images": {"training": len(training.labels), "validation": len(validation.labels)},
+            "class_counts": {
+                name: int(np.sum(training.labels == label)) for label, name in enumerate(classes)
+            },
+            "seed": seed,
+            "updates": int(signals["step"].iloc[-1]),
             "epochs": len(history),
             "best_epoch": int(best["epoch"]),
             "val_loss": float(best["val_loss"]),
@@ -65,6 +80,7 @@ def main() -> None:
         }
         files.save(model, arguments.model)
         write_table(arguments.reports / "history.csv", history)
+        write_table(arguments.reports / "signals.csv", signals)
         write_text(arguments.reports / "summary.txt", files.summary(model))
         draw_architecture(arguments.reports / "architecture.svg", files.layer_table(model))
         write_json(arguments.reports / "training.json", {arguments.name: record})
@@ -72,9 +88,15 @@ def main() -> None:
             arguments.reports / "timing.json",
             {arguments.name: {"seconds": seconds, "images_per_second": seen / seconds}},
         )
+        checkpoint.remove()
+        resumed = ""
+        if checkpoint.damaged:
+            resumed = ", begun anew since the checkpoint was damaged"
+        elif checkpoint.facts:
+            resumed = f", resumed in epoch {len(checkpoint.facts['rows']) + 1}"
         done(
-            f"{len(training.labels)} images, {len(history)} epochs, best {record['best_epoch']}, "
-            f"validation accuracy {record['val_accuracy']:.3f}"
+            f"{len(training.labels)} images, {len(history)} epochs{resumed}, "
+            f"best {record['best_epoch']}, validation accuracy {record['val_accuracy']:.3f}"
         )
 
 

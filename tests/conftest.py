@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import settings
+
+settings.register_profile("whatever the machine does else", deadline=None)
+settings.load_profile("whatever the machine does else")
 
 ROOT = Path(__file__).parent.parent
 # Seconds instead of minutes: few small images, one epoch, and no InceptionV3, which takes longest
@@ -24,19 +28,32 @@ SMALL = {
 }
 
 
+# The stages call `python`, which is to be this one.
+SEARCH = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+# Under coverage, the stages of one pipeline are measured too. Python 3.11 traces slowly: all
+# processes of all tests would take half as long again.
+MEASURED = (
+    {
+        "COVERAGE_PROCESS_START": str(ROOT / "pyproject.toml"),
+        "COVERAGE_FILE": str(ROOT / ".coverage"),
+    }
+    if "coverage" in sys.modules
+    else {}
+)
+
+
 class Project:
     """A copy of the project, and the commands its users type."""
 
     def __init__(self, folder):
         self.folder = folder
 
-    def run(self, *command, succeeds=True):
+    def run(self, *command, succeeds=True, env=None):
         """Run a command and give what it printed; fail if it does not end as expected."""
-        search = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         result = subprocess.run(
             command,
             cwd=self.folder,
-            env=os.environ | {"PATH": search, "COLUMNS": "200"},
+            env=os.environ | SEARCH | {"COLUMNS": "200"} | (env or {}),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -50,6 +67,17 @@ class Project:
 
     def dvc(self, *arguments, **options):
         return self.run("dvc", *arguments, **options)
+
+    def start_repro(self, *arguments, env=None):
+        """Start `dvc repro` in a process group of its own, to be killed."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "dvc", "repro", *arguments],
+            cwd=self.folder,
+            env=os.environ | SEARCH | (env or {}),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
 
     def git(self, *arguments):
         identity = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
@@ -110,7 +138,7 @@ def fresh(tmp_path_factory):
 def reproduced(fresh, tmp_path_factory):
     """The small project after its first `dvc repro`, committed; and what that printed."""
     project = fresh.copy(tmp_path_factory.mktemp("re") / "my project é")
-    project.said = project.dvc("repro")
+    project.said = project.dvc("repro", env=MEASURED)
     project.commit("results")
     return project
 

@@ -119,6 +119,23 @@ def test_a_file_that_holds_no_parameters_is_refused(tmp_path, text, says):
         params.load(path)
 
 
+def test_numbers_are_read_as_dvc_writes_them(tmp_path):
+    path = written(tmp_path)
+    text = path.read_text(encoding="utf-8").replace("learning_rate: 0.001", "learning_rate: 1e-05")
+    path.write_text(text.replace("l2: 0.0", "l2: 2E+1"), encoding="utf-8")
+    train = params.load(path).train
+    assert (train.learning_rate, train.l2) == (0.00001, 20)
+
+
+def test_a_mapping_may_be_merged_into_another(tmp_path):
+    path = tmp_path / "params.yaml"
+    text = PARAMS.read_text(encoding="utf-8")
+    text = text.replace("  model_1:\n", "  model_1: &one\n", 1)
+    path.write_text(text + "  model_5:\n    <<: *one\n    epochs: 9\n", encoding="utf-8")
+    loaded = params.load(path).models
+    assert loaded["model_5"] == loaded["model_1"].model_copy(update={"epochs": 9})
+
+
 def test_a_missing_file_tells_where_to_stand(tmp_path):
     with pytest.raises(InputError, match="run from the project's root"):
         params.load(tmp_path / "params.yaml")

@@ -7,7 +7,12 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parent.parent
-STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+PIPELINES = [ROOT / "dvc.yaml", *sorted(ROOT.glob("studies/*/dvc.yaml"))]
+STAGES = [
+    pytest.param(name, stage.get("do", stage), id=f"{path.parent.name}-{name}")
+    for path in PIPELINES
+    for name, stage in yaml.safe_load(path.read_text(encoding="utf-8"))["stages"].items()
+]
 MODULES = sorted(p.relative_to(ROOT).as_posix() for p in ROOT.glob("stages/**/*.py"))
 # They speak to the user alone and cannot change what a stage writes.
 SPEECH = {"stages/console.py", "stages/errors.py"}
@@ -55,18 +60,17 @@ def has_code(path):
     return len(ast.parse((ROOT / path).read_text(encoding="utf-8")).body) > 1
 
 
-@pytest.mark.parametrize("name", STAGES)
-def test_a_stage_depends_on_the_code_it_imports(name):
-    stage = STAGES[name].get("do", STAGES[name])
+@pytest.mark.parametrize(("name", "stage"), STAGES)
+def test_a_stage_depends_on_the_code_it_imports(name, stage):
     module = f"stages/{name}.py"
     assert f"python -m stages.{name} " in stage["cmd"]
     code = {dep for dep in stage["deps"] if dep.startswith("stages/") and dep.endswith(".py")}
     assert code == reached(module)
 
 
-@pytest.mark.parametrize("name", STAGES)
-def test_every_stage_says_what_it_does(name):
-    assert STAGES[name].get("do", STAGES[name])["desc"]
+@pytest.mark.parametrize(("name", "stage"), STAGES)
+def test_every_stage_says_what_it_does(name, stage):
+    assert stage["desc"]
 
 
 @pytest.mark.parametrize("path", MODULES)

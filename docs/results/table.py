@@ -1,15 +1,18 @@
-"""Write README's figures of the real run from the reports committed beside this file.
+"""Write the figures of README and of the documents from what is committed beside this file.
 
 Run ``python docs/results/table.py`` from the project's root.
 """
 
-import csv
 import json
 from collections import Counter
 from pathlib import Path
 
+import pandas as pd
+
 HERE = Path(__file__).parent
-README = HERE.parent.parent / "README.md"
+ROOT = HERE.parent.parent
+RUNS = ("sartaj-128-keep", "sartaj-128-drop")
+NO_MODELS = {"look_up": "*look-up*", "majority": "*majority class*"}
 START, END = "<!-- {}: docs/results/table.py -->\n", "<!-- end of {} -->"
 
 # As the origin study printed them; it reports no figures for the other models.
@@ -28,9 +31,14 @@ def metrics(run: str) -> dict[str, dict]:
     return found
 
 
+def comparison(run: str) -> dict:
+    """Read the comparison of a run's models."""
+    return json.loads((HERE / run / "comparison.json").read_text(encoding="utf-8"))["comparison"]
+
+
 def table() -> str:
     """Give the comparison with the study as a Markdown table, accuracy / weighted F1."""
-    keep, drop = metrics("sartaj-128-keep"), metrics("sartaj-128-drop")
+    keep, drop = (comparison(run)["classifiers"] for run in RUNS)
     lines = [
         "| model | the study | ours, leak kept | ours, leak dropped "
         "| leak kept: images with / without a twin |",
@@ -38,20 +46,34 @@ def table() -> str:
     ]
     for name in keep:
         study = STUDY.get(name)
+        parts = (keep[name][part] for part in ("with_twin_accuracy", "without_twin_accuracy"))
         cells = [
-            name,
+            NO_MODELS.get(name, name),
             f"{study['accuracy']:.3f} / {study['f1']:.3f}" if study else "not reported",
             *(
-                f"{run[name]['accuracy']:.3f} / {run[name]['weighted']['f1']:.3f}"
+                f"{_with_interval(run[name]['accuracy'])} / {run[name]['weighted_f1']['value']:.3f}"
                 for run in (keep, drop)
             ),
-            " / ".join(
-                f"{keep[name][part]['accuracy']:.3f}"
-                for part in ("with_twin_in_training", "without_twin_in_training")
-            ),
+            " / ".join(f"{part['value']:.3f}" for part in parts),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def _with_interval(found: dict) -> str:
+    return f"{found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
+
+
+def studies() -> str:
+    """Give the answers of the studies on the real set, as their reports word them."""
+    parts = []
+    for name in ("balancing", "activation"):
+        folder = f"sartaj-64-{name}"
+        title, rest = (HERE / folder / "report.md").read_text(encoding="utf-8").split("\n", 1)
+        what, rest = rest.split("## Answer\n", 1)
+        answer = rest.split("\n![", 1)[0].strip()
+        parts.append(f"**{title.removeprefix('# ')}** {what.strip()}\n\n{answer}\n")
+    return "\n".join(parts)
 
 
 def audit() -> str:
@@ -70,33 +92,96 @@ def audit() -> str:
 
 def meaning() -> str:
     """Tell what the leak does to the model that looks best with it."""
-    keep, drop = metrics("sartaj-128-keep"), metrics("sartaj-128-drop")
+    keep, drop = map(metrics, RUNS)
     best = max(keep, key=lambda name: keep[name]["accuracy"])
     twin, new = (keep[best][part] for part in ("with_twin_in_training", "without_twin_in_training"))
-    with (HERE / "sartaj-manifest.csv").open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["accepted"] == "True"]
-    training = {row["cluster"] for row in rows if row["split"] == "Training"}
-    counts = Counter(
-        row["class"] for row in rows if row["split"] == "Testing" and row["cluster"] not in training
-    )
+    images = pd.read_csv(HERE / "sartaj-manifest.csv")  # the audit's, a row a file
+    images = images[images["accepted"]]
+    testing, training = (images[images["split"] == split] for split in ("Testing", "Training"))
+    counts = Counter(testing.loc[~testing["cluster"].isin(training["cluster"]), "class"])
     classes = [f"{count} {name}" for name, count in counts.most_common()]
     return (
         f"Trained as published, {best} is right on {keep[best]['accuracy']:.1%} of Testing: on "
         f"{twin['accuracy']:.1%} of the {twin['images']} images that have a twin in Training, and "
         f"on {new['accuracy']:.1%} of the {new['images']} that have none. With those twins out of "
         f"Training it is right on {drop[best]['accuracy']:.1%} of all Testing images. "
-        f"The images without a twin are {', '.join(classes)}.\n"
+        f"The images without a twin are {', '.join(classes)}.\n\n"
+        + "\n".join(map(_answer, RUNS))
+        + "\n"
     )
 
 
+def _answer(run: str) -> str:
+    """Tell which model a run recommends, and which beat the look-up of a training image."""
+    found = comparison(run)
+    name, classifiers = found["recommended"]["model"], found["classifiers"]
+    models = [model for model in classifiers if model not in NO_MODELS]
+    ahead = [model for model in models if classifiers[model]["beats_look_up"]]
+    return (
+        f"- Leak {'kept' if run.endswith('keep') else 'dropped'}: validation recommends {name}, "
+        f"accuracy {_with_interval(classifiers[name]['accuracy'])} on Testing; a look-up of the "
+        f"most similar training image has {_with_interval(classifiers['look_up']['accuracy'])}. "
+        f"Shown to beat it: {', '.join(ahead) or 'no model'}."
+    )
+
+
+def tolerances() -> str:
+    """Give by how much a model differs that was trained in another way, as a Markdown table."""
+    lines = [
+        "| model | trained | compared with | same bytes | accuracy | same answers "
+        "| largest difference of a probability |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in pd.read_csv(HERE / "tolerances.csv").itertuples():
+        lines.append(
+            f"| {row.model} | {row.way} | {row.compared_with} "
+            f"| {'yes' if row.same_bytes else 'no'} | {row.accuracy:.3f} "
+            f"| {row.same_answers:.1%} | {row.largest_difference:.3f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def load() -> str:
+    """Give what each stage took on 20,000 images, as a Markdown table."""
+    lines = [
+        "| stage | clock, s | processors, s | cores busy | left idle by all | peak memory, MB |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in pd.read_csv(HERE / "load.csv").itertuples():
+        lines.append(
+            f"| {row.stage} | {row.seconds:.0f} | {row.cpu_seconds:.0f} | {row.busy:.0%} "
+            f"| {row.idle:.0%} | {row.peak_mb:.0f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def probe() -> str:
+    """Give what the probe of signals costs, as a Markdown table."""
+    lines = ["| model | pairs | longer with it, median | from | to |", "|---|---|---|---|---|"]
+    for name, rows in pd.read_csv(HERE / "probe_cost.csv").groupby("model"):
+        more = rows["with"] / rows["without"] - 1
+        found = " | ".join(f"{share:+.1%}" for share in (more.median(), more.min(), more.max()))
+        lines.append(f"| {name} | {len(rows)} | {found} |")
+    return "\n".join(lines) + "\n"
+
+
+PARTS = {
+    "README.md": {"audit": audit, "results": table, "meaning": meaning, "studies": studies},
+    "docs/results/README.md": {"probe": probe},
+    "docs/reliability.md": {"tolerances": tolerances, "load": load},
+}
+
+
 def main() -> None:
-    """Replace the figures in README."""
-    text = README.read_text(encoding="utf-8")
-    for name, content in (("audit", audit()), ("results", table()), ("meaning", meaning())):
-        start, end = START.format(name), END.format(name)
-        before, rest = text.split(start)
-        text = before + start + content + end + rest.split(end)[1]
-    README.write_text(text, encoding="utf-8", newline="\n")
+    """Replace the figures in every document."""
+    for document, parts in PARTS.items():
+        path = ROOT / document
+        text = path.read_text(encoding="utf-8")
+        for name, give in parts.items():
+            start, end = START.format(name), END.format(name)
+            before, rest = text.split(start)
+            text = before + start + give() + end + rest.split(end)[1]
+        path.write_text(text, encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

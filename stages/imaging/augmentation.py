@@ -65,7 +65,7 @@ def apply_change(image: np.ndarray, change: Change) -> np.ndarray:
     centre = np.full(2, (size - 1) / 2)
     shift = size * np.array([change.down, change.right])
     moved = ndimage.affine_transform(
-        image.astype(np.float32), matrix, centre - matrix @ (centre + shift), order=1
+        image.astype(float), matrix, centre - matrix @ (centre + shift), order=1
     )
     mean = moved.mean()
     grey = mean + (moved - mean) * change.contrast + 255 * change.brightness

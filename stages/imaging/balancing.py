@@ -1,5 +1,7 @@
 """Even out the classes of a training set, by choosing images, weighting or making them."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
@@ -13,10 +15,12 @@ def balance(
     ----------
     index : DataFrame
         Of the training set, with ``label``.
-    strategy : {"none", "oversample", "undersample", "class_weight", "augment"}
+    strategy : {"none", "oversample", "undersample", "class_weight", "augment", "augment_only"}
         ``oversample`` repeats random images of the smaller classes up to the largest class,
-        ``augment`` changes them too, ``undersample`` takes a random choice down to the smallest,
-        ``class_weight`` weights images by the inverse of their class's size, to a mean of 1.
+        ``augment`` changes them too, ``augment_only`` adds as many changed images but leaves the
+        shares of the classes as they are, ``undersample`` takes a random choice down to the
+        smallest, ``class_weight`` weights images by the inverse of their class's size, to a mean
+        of 1.
     seed : int
 
     Returns
@@ -33,8 +37,11 @@ def balance(
     by_class = {name: np.flatnonzero(labels == name) for name in sorted(set(labels))}
     sizes = [len(rows) for rows in by_class.values()]
     rows = np.arange(len(labels))
-    if strategy in ("oversample", "augment"):
-        extra = [_fill(generator, members, max(sizes)) for members in by_class.values()]
+    if strategy in ("oversample", "augment", "augment_only"):
+        wanted = np.full(len(sizes), max(sizes))
+        if strategy == "augment_only":
+            wanted = np.rint(wanted.sum() / len(labels) * np.array(sizes)).astype(int)
+        extra = map(partial(_fill, generator), by_class.values(), wanted)
         rows = np.concatenate([rows, *extra])
     elif strategy == "undersample":
         kept = [
@@ -46,7 +53,7 @@ def balance(
         counts = index["label"].map(index["label"].value_counts()).to_numpy()
         weights = len(labels) / (len(by_class) * counts)
     synthetic = np.zeros(len(rows), bool)
-    synthetic[len(labels) :] = strategy == "augment"
+    synthetic[len(labels) :] = strategy in ("augment", "augment_only")
     return rows, weights, synthetic
 
 

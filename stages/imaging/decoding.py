@@ -8,12 +8,20 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
 
+from stages.errors import InputError
+from stages.imaging.dataset import unreadable
+
 FORMATS = ("JPEG", "PNG")
+Image.MAX_IMAGE_PIXELS = None  # the limit is audit.max_pixels, checked before pixels are decoded
 SMALLEST = 16  # pixels; nothing of a head can be told from fewer
 
 # Largest spread between channels, in grey levels, that 99 % of a grey slice's pixels may have: what
 # chroma coding leaves. The real set has 0 throughout.
 MOST_COLOUR = 32
+
+# Largest value of a 16-bit image that holds the 12 bits of many scanners: scaled as 16 bits, it
+# would keep 16 of its 4096 greys.
+TWELVE_BITS = 4095
 
 
 class Refused(ValueError):
@@ -43,8 +51,8 @@ class Slice:
 def decode(path: Path, max_pixels: int) -> Slice:
     """Read a JPEG or PNG file in full, whatever its name ends in.
 
-    Sixteen-bit grey is scaled to eight, transparent parts are laid on black, the orientation in the
-    EXIF tags is applied.
+    Sixteen-bit grey is scaled to eight, and so is what holds but twelve; transparent parts are laid
+    on black, the orientation in the EXIF tags is applied.
 
     Parameters
     ----------
@@ -72,21 +80,33 @@ def decode(path: Path, max_pixels: int) -> Slice:
                 image.load()  # the pixels, all of them
                 mode = image.mode
                 pixels = _to_grey(ImageOps.exif_transpose(image))
-    except PermissionError:
-        raise Refused("unreadable: permission denied") from None
-    except Image.DecompressionBombError:
-        raise Refused(f"more than {max_pixels} pixels") from None
     except UnidentifiedImageError:
         raise Refused("not a JPEG or PNG image") from None
     except Refused:
         raise
+    except MemoryError:
+        raise InputError(
+            f"{path} does not fit into memory; lower audit.max_pixels, so that it is refused"
+        ) from None
     # Pillow raises whatever its parsers stumble over: OSError, SyntaxError, struct.error, ...
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OSError) and error.strerror:
+            raise Refused(unreadable(error)) from None  # the disk's word, not Pillow's
         raise Refused("truncated or damaged") from None
     if pixels.min() == pixels.max():
         raise Refused("blank: every pixel has the same value")
     height, width = pixels.shape
     return Slice(pixels, width, height, mode)
+
+
+def decode_accepted(path: Path, max_pixels: int) -> np.ndarray:
+    """Read the pixels of a file that the audit accepted; InputError if it has changed since."""
+    try:
+        return decode(path, max_pixels).pixels
+    except Refused as refusal:
+        raise InputError(
+            f"'{path}' is not as the audit saw it ({refusal}); run `dvc repro` to audit anew"
+        ) from None
 
 
 def file_digest(path: Path) -> str:
@@ -108,13 +128,16 @@ def _check_header(image: Image.Image, max_pixels: int) -> None:
     if min(image.size) < SMALLEST:
         raise Refused(f"smaller than {SMALLEST} x {SMALLEST} pixels")
     if getattr(image, "is_animated", False):
-        raise Refused("animated")
+        several = "several pictures in one file"  # a multi-picture JPEG
+        raise Refused("animated" if image.format == "PNG" else several)
 
 
 def _to_grey(image: Image.Image) -> np.ndarray:
     """Return the pixels (height, width), uint8, of an image in any mode JPEG or PNG has."""
     if image.mode.startswith("I"):  # 16-bit grey, which Pillow's convert() would clip
-        return (np.asarray(image, np.uint32) // 257).astype(np.uint8)
+        values = np.array(image, np.uint32)
+        values[values == image.info.get("transparency")] = 0  # on black, as below
+        return (values // (16 if values.max() <= TWELVE_BITS else 257)).astype(np.uint8)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)

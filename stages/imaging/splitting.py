@@ -37,9 +37,10 @@ def validation_mask(
     for _, members in sizes.groupby("label", sort=True):
         members = members.iloc[generator.permutation(len(members))]
         wanted = max(1, round(share * members["size"].sum()))
-        taken = 0
-        for cluster, size in members["size"].iloc[: len(members) - 1].items():
-            if taken + size <= wanted or (not taken and size == members["size"].min()):
+        taken, left = 0, len(members)
+        for cluster, size in members["size"].items():
+            fits = taken + size <= wanted or (not taken and size == members["size"].min())
+            if fits and left > 1:
                 chosen.append(cluster)
-                taken += size
+                taken, left = taken + size, left - 1
     return table["cluster"].isin(chosen).to_numpy()

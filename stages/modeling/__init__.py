@@ -13,9 +13,13 @@ def _start_up_notes_hidden() -> Iterator[None]:
 
     They write before TF_CPP_MIN_LOG_LEVEL is obeyed, and from C++, past sys.stderr.
     """
+    try:
+        notes = tempfile.TemporaryFile()  # noqa: SIM115
+    except OSError as error:  # TensorFlow cannot load without either
+        sys.exit(f"{error.strerror}; make room there, or name another folder in TMPDIR")
     sys.stderr.flush()
     stderr = os.dup(2)
-    with tempfile.TemporaryFile() as notes:
+    with notes:
         os.dup2(notes.fileno(), 2)
         try:
             yield

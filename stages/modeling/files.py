@@ -1,11 +1,14 @@
 """Model files: written in a canonical form, checked before they are used."""
 
+import hashlib
 import json
 import math
 import zipfile
 from pathlib import Path
 
 import keras
+import pandas as pd
+import yaml
 
 from stages.errors import InputError, one_line
 from stages.storage import written_aside
@@ -31,6 +34,28 @@ def save(model: keras.Model, path: str | Path) -> None:
                 archive.writestr(zipfile.ZipInfo(name, EPOCH), content)
 
 
+def require_digest(path: str | Path, lock: str | Path) -> None:
+    """Raise InputError unless a file is the one that a dvc.lock names as a stage's output."""
+    path, lock = Path(path), Path(lock)
+    try:
+        stages = yaml.safe_load(lock.read_text(encoding="utf-8"))["stages"].values()
+        digests = {out["path"]: out["md5"] for stage in stages for out in stage.get("outs", [])}
+    except (OSError, yaml.YAMLError, UnicodeDecodeError, AttributeError, KeyError, TypeError):
+        raise InputError(
+            f"{lock} is missing or damaged, so that nothing tells whether {path.as_posix()} is the "
+            "model that was trained; `git checkout` or `dvc repro` brings it"
+        ) from None
+    if path.as_posix() not in digests:
+        raise InputError(f"{lock} does not name {path.as_posix()}; run `dvc repro` to train it")
+    with open(path, "rb") as file:
+        digest = hashlib.file_digest(file, "md5").hexdigest()  # which is DVC's
+    if digest != digests[path.as_posix()]:
+        raise InputError(
+            f"{path.as_posix()} is not the model that was trained: its digest is not the one in "
+            f"{lock}; remove it and run `dvc repro`"
+        )
+
+
 def load(path: str | Path) -> keras.Model:
     """Open a model file; no code in it is run.
 
@@ -41,7 +66,7 @@ def load(path: str | Path) -> keras.Model:
     """
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (ValueError, OSError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except Exception as error:  # whatever Keras, h5py or zipfile stumbles over
         raise InputError(
             f"{path} is no model that can be opened ({one_line(error)}); "
             "run `dvc repro --force` to make it again"
@@ -65,10 +90,13 @@ def count_parameters(model: keras.Model) -> dict:
 
 
 def summary(model: keras.Model) -> str:
-    """Give Keras's table of layers, shapes and numbers of parameters."""
-    lines: list[str] = []
-    model.summary(line_length=100, print_fn=lines.append)
-    return "\n".join(lines) + "\n"
+    """Give a table of layers, shapes and numbers of parameters.
+
+    Keras's own is as wide as the terminal that it is made in.
+    """
+    table = pd.DataFrame(layer_table(model)).to_string(index=False)
+    count = count_parameters(model)
+    return f"{table}\n\n{count['total']:,} parameters, {count['trainable']:,} of them trained\n"
 
 
 def layer_table(model: keras.Model) -> list[dict]:

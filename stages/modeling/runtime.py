@@ -1,5 +1,6 @@
 """Devices, precision, threads and determinism: what a result can depend on beside its inputs."""
 
+import os
 import platform
 from pathlib import Path
 
@@ -9,28 +10,33 @@ import tensorflow as tf
 
 from stages.errors import InputError
 
+# Of x86 and of ARM, oldest first.
+INSTRUCTIONS = (
+    *("avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16"),
+    *("asimd", "sve", "bf16"),
+)
 
-def configure(*, precision: str, deterministic: bool, threads: int) -> dict:
+
+def configure(settings) -> dict:
     """Set up TensorFlow for one reproducible run; call it before anything else is built.
 
     Parameters
     ----------
-    precision : {"auto", "float32", "mixed_bfloat16", "mixed_float16"}
-        ``auto`` takes bfloat16 where the processor or the GPU computes in it, float32 elsewhere.
-    deterministic : bool
-        The same inputs give the same bytes on one type of machine.
-    threads : int
-        Threads of the processor; 0 is one a core.
+    settings : stages.params.Train
+        Of which ``precision`` (``auto`` takes bfloat16 where the processor or the GPU computes in
+        it, float32 elsewhere), ``deterministic`` (the same inputs give the same bytes on one type
+        of machine) and ``threads`` (of the processor; 0 is one a core) are used.
 
     Returns
     -------
     dict
-        What was taken: device, precision, threads, deterministic, versions.
+        What was taken: device, instruction_set, precision, threads, deterministic, versions.
     """
     tf.get_logger().setLevel("ERROR")
-    if threads:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-    if deterministic:
+    precision = settings.precision
+    if settings.threads:
+        tf.config.threading.set_intra_op_parallelism_threads(settings.threads)
+    if settings.deterministic:
         tf.config.experimental.enable_op_determinism()
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
@@ -46,9 +52,10 @@ def configure(*, precision: str, deterministic: bool, threads: int) -> dict:
     keras.mixed_precision.set_global_policy(precision)
     return {
         "device": _gpu_name(gpus[0]) if gpus else _processor_name(),
+        "instruction_set": _instruction_set(),
         "precision": precision,
-        "threads": threads or "all",
-        "deterministic": deterministic,
+        "threads": settings.threads or _processors(),
+        "deterministic": settings.deterministic,
         "versions": {
             "python": platform.python_version(),
             "tensorflow": tf.__version__,
@@ -68,6 +75,20 @@ def _computes_in_bfloat16(gpus) -> bool:
         capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability")
         return capability is not None and capability >= (8, 0)
     return bool({"avx512_bf16", "amx_bf16"} & set(_cpuinfo("flags").split()))
+
+
+def _instruction_set() -> list[str]:
+    """Name what of the processor's vector instructions TensorFlow's kernels are chosen by."""
+    flags = set((_cpuinfo("flags") or _cpuinfo("Features")).split())
+    return [name for name in INSTRUCTIONS if name in flags]
+
+
+def _processors() -> int:
+    """Count the processors that this process may run on: the threads that TensorFlow starts."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on Linux
+        return os.cpu_count() or 1
 
 
 def _gpu_name(gpu) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import perf_counter
 
 import keras
 import numpy as np
@@ -11,6 +12,8 @@ from tqdm import tqdm
 
 from stages.errors import InputError
 from stages.modeling.architectures import logits_of, unfreeze_top
+from stages.modeling.checkpoints import Checkpoint
+from stages.modeling.signals import IMAGES, MEASURED, Probe, blocks, measurements, probe_steps
 from stages.storage import ImageSet
 
 PLATEAU_EPOCHS, PLATEAU_FACTOR = 2, 0.5  # of reduce_on_plateau
@@ -76,9 +79,39 @@ def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:
     )
 
 
-def order(count: int, seed: int, epoch: int) -> np.ndarray:
-    """Shuffle the rows 0..count-1, as a function of seed and epoch alone."""
-    return np.random.default_rng([seed, epoch]).permutation(count)
+def epoch_length(count: int, settings) -> int:
+    """Give the images that an epoch, the time between two validations, trains on.
+
+    As a rule all of `count` once; with ``steps_per_epoch``, as many as fill these batches.
+    """
+    return settings.steps_per_epoch * settings.batch_size or count
+
+
+def order(count: int, seed: int, epoch: int, length: int) -> np.ndarray:
+    """Give the rows that an epoch trains on, as a function of seed and epoch alone.
+
+    Parameters
+    ----------
+    count : int
+        Rows there are.
+    seed : int
+    epoch : int
+        From 1.
+    length : int
+        Rows an epoch takes. All epochs together walk through one shuffled pass over 0..count-1
+        after another, each row once a pass, whatever the length.
+
+    Returns
+    -------
+    ndarray (length,), int
+    """
+    start = (epoch - 1) * length
+    first, last = start // count, (start + length - 1) // count
+    passes = [
+        np.random.default_rng([seed, number]).permutation(count)
+        for number in range(first + 1, last + 2)
+    ]
+    return np.concatenate(passes)[start - first * count :][:length]
 
 
 def fit(
@@ -88,11 +121,13 @@ def fit(
     settings,
     seed: int,
     progress: str | None = None,
-) -> pd.DataFrame:
+    checkpoint: Checkpoint | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame, float]:
     """Train a model and leave it with the weights of its best epoch.
 
     The best epoch is the first with the lowest validation loss. With pretrained weights and
-    ``fine_tune_epochs``, the head is trained first and then the top of the backbone with it.
+    ``fine_tune_epochs``, the head is trained first and then, from its best epoch, the top of the
+    backbone with it.
 
     Parameters
     ----------
@@ -104,47 +139,81 @@ def fit(
         Of the order of images.
     progress : str, optional
         Title of a progress bar; it is shown on a terminal only.
+    checkpoint : Checkpoint, optional
+        Where to keep the state between epochs, and go on from, if it holds one: then the result is
+        the same as if there had been no interruption.
 
     Returns
     -------
-    DataFrame
+    history : DataFrame
         A row an epoch: ``epoch`` (from 1), ``loss``, ``accuracy``, ``val_loss``,
         ``val_accuracy``, ``learning_rate``, ``best`` (whether its weights were kept).
+    signals : DataFrame
+        See :meth:`stages.modeling.signals.Probe.table`.
+    seconds : float
+        That it took, the time before an interruption included.
 
     Raises
     ------
     InputError
         If the loss was not finite from the first epoch on.
     """
-    run = _Run(model, training, validation, settings, seed)
-    total = settings.epochs + settings.fine_tune_epochs
-    steps = total * -(-len(training.labels) // settings.batch_size)
-    with tqdm(total=steps, desc=progress, unit="batch", disable=None if progress else True) as bar:
-        run.epochs(settings.epochs, settings.learning_rate, bar)
+    run = _Run(model, training, validation, settings, seed, checkpoint)
+    hidden = None if progress else True
+    with tqdm(total=run.total_updates, desc=progress, unit="batch", disable=hidden) as bar:
+        if run.resumes != "fine tuning":
+            run.epochs("training", settings.epochs, settings.learning_rate, bar)
         if settings.fine_tune_epochs:
+            if run.resumes != "fine tuning":
+                run.return_to_best()
             unfreeze_top(model, settings.fine_tune_layers)
             rate = settings.learning_rate * FINE_TUNING_FACTOR
-            run.epochs(settings.fine_tune_epochs, rate, bar)
-    return run.finish()
+            run.epochs("fine tuning", settings.fine_tune_epochs, rate, bar)
+    return *run.finish(), run.seconds()
 
 
 class _Run:
-    """The state between epochs: weights, history, and the best epoch so far."""
+    """The state between epochs: weights, history, signals, and the best epoch so far."""
 
-    def __init__(self, model, training, validation, settings, seed):
+    def __init__(self, model, training, validation, settings, seed, checkpoint):
         self.model, self.training, self.validation = model, training, validation
-        self.settings, self.seed = settings, seed
+        self.settings, self.seed, self.checkpoint = settings, seed, checkpoint
+        images = len(training.labels)
+        self.epoch_length = epoch_length(images, settings)
+        self.epoch_updates = -(-self.epoch_length // settings.batch_size)
+        self.total_updates = self.epoch_updates * (settings.epochs + settings.fine_tune_epochs)
+        rows = np.linspace(0, images - 1, IMAGES).round().astype(int)
+        self.probe = Probe(model, training.images.images(rows), training.labels[rows])
+        self.probe_steps = probe_steps(self.total_updates)
         self.rows: list[dict] = []
-        self.best_loss, self.best_epoch, self.best_weights = np.inf, 0, None
+        self.best_epoch, self.best_weights = 0, None
+        self.start = perf_counter()
+        self.resumes = checkpoint.facts["phase"] if checkpoint and checkpoint.facts else None
 
-    def epochs(self, count: int, learning_rate: float, bar: tqdm) -> None:
+    @property
+    def updates(self) -> int:
+        return len(self.rows) * self.epoch_updates
+
+    @property
+    def best_loss(self) -> float:
+        return self.rows[self.best_epoch - 1]["val_loss"] if self.best_epoch else np.inf
+
+    def seconds(self) -> float:
+        return perf_counter() - self.start
+
+    def epochs(self, phase: str, count: int, learning_rate: float, bar: tqdm) -> None:
         settings = self.settings
-        optimizer = _optimizer(settings, learning_rate, count, len(self.training.labels))
-        step = _training_step(self.model, optimizer)
+        optimizer = _optimizer(settings, learning_rate, count * self.epoch_updates)
+        self.step = _training_step(self.model, optimizer)
         validate = forward(self.model)
-        first = len(self.rows) + 1
-        for epoch in range(first, first + count):
-            loss, accuracy = self._one_epoch(epoch, step, bar)
+        before = len(self.rows)
+        if self.resumes == phase:
+            before = self._resume(optimizer)
+            bar.update(self.updates)
+        for epoch in range(len(self.rows) + 1, before + count + 1):
+            if self.checkpoint and self.rows:
+                self._keep(phase, before, optimizer)
+            loss, accuracy = self._one_epoch(epoch, bar)
             logits = predict(validate, self.validation.images, settings.batch_size)
             val_loss = cross_entropy(logits, self.validation.labels)
             row = {
@@ -160,43 +229,91 @@ class _Run:
             if not np.isfinite(loss + val_loss):
                 return
             if val_loss < self.best_loss:
-                self.best_loss, self.best_epoch = val_loss, epoch
+                self.best_epoch = epoch
                 self.best_weights = self.model.get_weights()
-            waited = epoch - max(self.best_epoch, first - 1)
+            waited = epoch - max(self.best_epoch, before)
             if settings.early_stopping and waited >= settings.early_stopping:
                 return
             if settings.schedule == "reduce_on_plateau" and waited and not waited % PLATEAU_EPOCHS:
                 optimizer.learning_rate = row["learning_rate"] * PLATEAU_FACTOR
 
-    def _one_epoch(self, epoch, step, bar) -> tuple[float, float]:
-        """Train on every image once; give the mean loss and accuracy on the way."""
+    def _keep(self, phase: str, before: int, optimizer) -> None:
+        """Keep all that the next epoch starts from; dropout's state is among the variables."""
+        self.checkpoint.keep(
+            {
+                **_numbered("model", [v.numpy() for v in self.model.variables]),
+                **_numbered("optimizer", [v.numpy() for v in optimizer.variables]),
+                **_numbered("best", self.best_weights or []),
+            },
+            {
+                "phase": phase,
+                "before": before,
+                "rows": self.rows,
+                "signals": self.probe.rows,
+                "best_epoch": self.best_epoch,
+                "seconds": self.seconds(),
+            },
+        )
+
+    def _resume(self, optimizer) -> int:
+        """Take up what was kept; give the number of epochs before this phase."""
+        arrays, facts = self.checkpoint.arrays, self.checkpoint.facts
+        for name, variables in ("model", self.model.variables), ("optimizer", optimizer.variables):
+            for place, variable in enumerate(variables):
+                variable.assign(arrays[f"{name}-{place}"])
+        self.rows, self.probe.rows = facts["rows"], facts["signals"]
+        self.best_epoch = facts["best_epoch"]
+        if self.best_epoch:
+            count = len(self.model.get_weights())
+            self.best_weights = [arrays[f"best-{place}"] for place in range(count)]
+        self.start -= facts["seconds"]
+        return facts["before"]
+
+    def _one_epoch(self, epoch, bar) -> tuple[float, float]:
+        """Train for an epoch; give the mean loss and accuracy on the way."""
         training, size = self.training, self.settings.batch_size
-        rows = order(len(training.labels), self.seed, epoch)
+        rows = order(len(training.labels), self.seed, epoch, self.epoch_length)
         sums = np.zeros(2)
-        for start in range(0, len(rows), size):
+        if not self.rows:
+            self.probe.measure(0, self.step)
+        for update, start in enumerate(range(0, len(rows), size), self.updates + 1):
             batch = rows[start : start + size]
-            sums += step(
-                training.images.images(batch), training.labels[batch], training.weights[batch]
-            ).numpy()
+            measured = update in self.probe_steps
+            if measured:
+                self.probe.before_update()
+            images, labels = training.images.images(batch), training.labels[batch]
+            sums += self.step(images, labels, training.weights[batch], False)[0].numpy()
+            if measured:
+                self.probe.measure(update, self.step)
             bar.update()
         loss, accuracy = sums / len(rows)
         return float(loss), float(accuracy)
 
-    def finish(self) -> pd.DataFrame:
+    def return_to_best(self) -> None:
         if self.best_weights is None:
             raise InputError(
                 "the loss was not finite in the first epoch; "
                 f"train.learning_rate is {self.settings.learning_rate}, try a lower one."
             )
         self.model.set_weights(self.best_weights)
+
+    def finish(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        signals = self.probe.table()
+        if signals["step"].iloc[-1] < self.updates:  # stopped early
+            self.probe.measure(self.updates, self.step)
+            signals = self.probe.table()
+        self.return_to_best()
         history = pd.DataFrame(self.rows)
-        return history.assign(best=history["epoch"] == self.best_epoch)
+        return history.assign(best=history["epoch"] == self.best_epoch), signals
 
 
-def _optimizer(settings, learning_rate, epochs, count) -> keras.optimizers.Optimizer:
+def _numbered(name: str, arrays: list[np.ndarray]) -> dict[str, np.ndarray]:
+    return {f"{name}-{place}": array for place, array in enumerate(arrays)}
+
+
+def _optimizer(settings, learning_rate, updates) -> keras.optimizers.Optimizer:
     if settings.schedule == "cosine":
-        steps = epochs * -(-count // settings.batch_size)
-        learning_rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
+        learning_rate = keras.optimizers.schedules.CosineDecay(learning_rate, updates)
     optimizer = keras.optimizers.get(
         {"class_name": settings.optimizer, "config": {"learning_rate": learning_rate}}
     )
@@ -206,27 +323,48 @@ def _optimizer(settings, learning_rate, epochs, count) -> keras.optimizers.Optim
 
 
 def _training_step(model, optimizer):
-    """Compile one update; it returns the batch's summed loss and number of right answers."""
-    network = logits_of(model)
+    """Compile one update; it returns the batch's summed loss and number of right answers.
+
+    Asked to measure, it updates nothing and also returns :func:`signals.measurements`: one
+    compiled function serves both, as compiling takes longer than the few measurements.
+    """
+    watched, variables = blocks(model), model.trainable_variables
+    logits_and_outputs = [model.get_layer("logits").output, *(block.output for block in watched)]
+    network = keras.Model(model.input, logits_and_outputs)
     size = model.input_shape[1]
-    optimizer.build(model.trainable_variables)
+    optimizer.build(variables)
 
     @tf.function(
         input_signature=[
             tf.TensorSpec((None, size, size), tf.uint8),
             tf.TensorSpec((None,), tf.int32),
             tf.TensorSpec((None,), tf.float32),
+            tf.TensorSpec((), tf.bool),
         ]
     )
-    def step(pixels, labels, weights):
+    def step(pixels, labels, weights, measure):
         with tf.GradientTape() as tape:
-            logits = network(pixels[..., tf.newaxis], training=True)
+            logits, *outputs = network(pixels[..., tf.newaxis], training=True)
             losses = weights * tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
             penalty = tf.add_n(network.losses) if network.losses else 0.0
-            loss = optimizer.scale_loss(tf.reduce_mean(losses) + penalty)
-        variables = model.trainable_variables
-        optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+            loss = tf.reduce_mean(losses) + penalty
+            scaled = optimizer.scale_loss(loss)
+        gradients = tape.gradient(scaled, variables)
+
+        def measured():
+            paths = [variable.path for variable in variables]
+            scale = optimizer.scale_loss(1.0)
+            by_path = {
+                path: gradient / scale for path, gradient in zip(paths, gradients, strict=True)
+            }
+            return measurements(watched, outputs, by_path, logits)
+
+        def updated():
+            optimizer.apply_gradients(zip(gradients, variables, strict=True))
+            return tf.zeros((len(watched), len(MEASURED)))
+
+        signals = tf.cond(measure, measured, updated)
         right = tf.cast(tf.argmax(logits, 1, tf.int32) == labels, tf.float32)
-        return tf.stack([tf.reduce_sum(losses), tf.reduce_sum(right)])
+        return tf.stack([tf.reduce_sum(losses), tf.reduce_sum(right)]), signals
 
     return step

@@ -1,12 +1,15 @@
-"""The page a person reads and the summary a pull request shows; their words are in templates/."""
+"""The page a person reads and the summary a pull request shows, from templates and words."""
 
-import math
+import json
 import re
+import shlex
+from functools import partial
+from itertools import count
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-MISSING = "\N{EN DASH}"
+from stages.reporting.language import Language
 
 
 def html_page(results: dict) -> str:
@@ -15,58 +18,31 @@ def html_page(results: dict) -> str:
     Parameters
     ----------
     results : dict
-        ``parameters`` (of params.yaml), ``audit``, ``splits``, ``conflicts`` and ``refused``
-        (lists of rows), and ``models``: by name, in the order to show, each with ``metrics``,
-        ``training``, ``settings``, ``answers`` (the classes it ever predicted) and ``figures``
-        (SVG by name: architecture, learning_curves, confusion_matrix, roc_curves).
+        What :mod:`stages.report` gathers: see its functions for each part.
 
     Returns
     -------
     str
     """
-    return _environment().get_template("index.html.j2").render(results)
+    return _render("index.html.j2", results)
 
 
 def markdown_summary(results: dict) -> str:
-    """Give the report's tables as Markdown; takes what :func:`html_page` takes."""
-    return _environment().get_template("report.md.j2").render(results)
+    """Give the report's main figures as Markdown; takes what :func:`html_page` takes."""
+    return _render("report.md.j2", results)
 
 
-def number(value: float | None, digits: int = 3) -> str:
-    """Write a number with its decimals, a whole one with its thousands apart, none as a dash."""
-    if value is None or not math.isfinite(value):
-        return MISSING
-    return f"{value:,}" if isinstance(value, int) else f"{value:.{digits}f}"
-
-
-def percent(part: int, whole: int) -> str:
-    """Write a share in percent."""
-    return f"{part / whole:.1%}" if whole else MISSING
-
-
-def count(name: str, counts: dict[str, int]) -> int:
-    """Give the images of a class; 0 where none is listed."""
-    return counts.get(name, 0)
+def study_summary(results: dict) -> str:
+    """Give what a study found as Markdown; takes what :mod:`stages.study` gathers."""
+    return _render("study.md.j2", results)
 
 
 def at(mapping: dict, path: str):
-    """Give the value at a dotted path, such as ``weighted.f1``; None where there is none."""
+    """Give the value at a dotted path, such as ``accuracy.value``; None where there is none."""
     value = mapping
     for key in path.split("."):
         value = value.get(key) if isinstance(value, dict) else None
     return value
-
-
-def best(models: dict, path: str, lowest: bool = False) -> list[str]:
-    """Name the models with the best figure at a path of their metrics.
-
-    Models whose figures look the same on the page share it: digits that a reader cannot see
-    decide nothing.
-    """
-    values = {name: at(model["metrics"], path) for name, model in models.items()}
-    shown = {name: round(value, 3) for name, value in values.items() if value is not None}
-    target = min(shown.values(), default=None) if lowest else max(shown.values(), default=None)
-    return [name for name, value in shown.items() if value == target]
 
 
 def inline(svg: str, prefix: str, label: str) -> Markup:
@@ -77,13 +53,43 @@ def inline(svg: str, prefix: str, label: str) -> Markup:
     return Markup(svg.replace("<svg", f'<svg role="img" aria-label="{escape(label)}"', 1))
 
 
+def breakable(name: str) -> Markup:
+    """Let a path or a name break after its slashes and underscores."""
+    return Markup(re.sub(r"([/_])", r"\1<wbr>", str(escape(name))))
+
+
 def cell(text: str) -> Markup:
     """Escape a text for a cell of a Markdown table."""
-    return Markup(re.sub(r"([\\`*|\[\]])", r"\\\1", str(escape(" ".join(text.split())))))
+    return Markup(re.sub(r"([\\`*_|\[\]])", r"\\\1", str(escape(" ".join(text.split())))))
 
 
-def _environment() -> Environment:
-    environment = Environment(
+def override(key: str, value) -> str:
+    """Write a parameter as DVC's `-S` takes it, safe in a shell."""
+    if isinstance(value, list):
+        value = f"[{','.join(map(str, value))}]"
+    return f"-S {shlex.quote(f'{key}={_plain(value)}')}"
+
+
+def setting(value) -> str:
+    """Write a parameter's value as params.yaml does."""
+    return ", ".join(map(str, value)) if isinstance(value, list) else _plain(value)
+
+
+def _plain(value) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def misses(share: float | None, whole: int) -> int | None:
+    """Count the images that a share of them leaves out; None where there is no share."""
+    return None if share is None else round((1 - share) * whole)
+
+
+def environment(language: Language) -> Environment:
+    """Give what renders templates in a language: its words by ``say``, its numbers by filters.
+
+    Figures and tables are numbered anew in each.
+    """
+    made = Environment(
         loader=PackageLoader("stages.reporting"),
         autoescape=True,  # in Markdown too, which reads HTML
         undefined=StrictUndefined,
@@ -91,6 +97,22 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    filters = (number, percent, count, at, best, inline, cell)
-    environment.filters.update({function.__name__: function for function in filters})
-    return environment
+    own = (at, inline, breakable, cell, override, setting, misses)
+    written = ("number", "signed", "percent", "p_value", "seconds", "reason", "class_counts")
+    intervals = ("interval", "signed_interval", "percent_interval")
+    made.filters |= {
+        **{function.__name__: function for function in own},
+        **{name: getattr(language, name) for name in (*written, *intervals)},
+    }
+    made.globals |= {
+        "say": language.say,
+        "language": language.code,
+        "figure_number": partial(next, count(1)),
+        "table_number": partial(next, count(1)),
+    }
+    return made
+
+
+def _render(name: str, results: dict) -> str:
+    language = Language(results["parameters"]["language"])
+    return environment(language).get_template(name).render(results)

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
@@ -92,30 +92,67 @@ def test_a_class_without_a_test_image_has_no_auc():
     assert table.empty
 
 
-@given(st.integers(2, 6), st.integers(1, 60), st.integers(0, 1000))
-def test_every_figure_is_scikit_learns(classes, count, seed):
+@settings(max_examples=30)
+@given(st.integers(2, 6), st.integers(1, 60), st.integers(0, 2**32 - 1), st.integers(1, 6))
+def test_every_figure_is_scikit_learns(classes, count, seed, digits):
     generator = np.random.default_rng(seed)
-    actual = generator.integers(0, classes, count)
-    probabilities = generator.dirichlet(np.ones(classes), count)
-    predicted = probabilities.argmax(1)
+    # Few images, so that classes are absent; few digits, so that probabilities are tied.
+    actual = generator.integers(0, generator.integers(1, classes, endpoint=True), count)
+    probabilities = generator.dirichlet(np.ones(classes), count).round(digits) + 10.0**-digits
+    probabilities /= probabilities.sum(1, keepdims=True)
+    predicted = np.where(
+        generator.random(count) < 0.3,
+        actual,
+        generator.integers(0, generator.integers(1, classes, endpoint=True), count),
+    )
     names = [f"class_{n}" for n in range(classes)]
     found = classification_metrics(actual, predicted, probabilities, names, names[0])
     labels = list(range(classes))
     known = {"labels": labels, "zero_division": 0}
+    scores = {"precision": sk.precision_score, "recall": sk.recall_score, "f1": sk.f1_score}
     assert found["accuracy"] == pytest.approx(sk.accuracy_score(actual, predicted))
     assert found["loss"] == pytest.approx(-np.log(probabilities[range(count), actual]).mean())
-    assert found["macro"]["f1"] == pytest.approx(
-        sk.f1_score(actual, predicted, average="macro", **known)
-    )
+    for average in ("macro", "weighted"):
+        for figure, score in scores.items():
+            expected = score(actual, predicted, average=average, **known)
+            assert found[average][figure] == pytest.approx(expected)
     matrix = sk.confusion_matrix(actual, predicted, labels=labels)
+    aucs = []
     for label, name in enumerate(names):
         row = found["per_class"][name]
         assert row["support"] == matrix[label].sum()
-        if row["support"]:
-            assert row["recall"] == pytest.approx(matrix[label, label] / row["support"])
+        for figure, score in scores.items():
+            expected = score(actual == label, predicted == label, zero_division=0)
+            assert row[figure] == pytest.approx(expected)
         if 0 < row["support"] < count:
-            auc = sk.roc_auc_score(actual == label, probabilities[:, label])
-            assert row["auc"] == pytest.approx(auc)
+            aucs.append(sk.roc_auc_score(actual == label, probabilities[:, label]))
+            assert row["auc"] == pytest.approx(aucs[-1])
+        else:
+            assert row["auc"] is None
+    assert found["macro_auc"] == (pytest.approx(np.mean(aucs)) if aucs else None)
+    ill, called_ill = actual != 0, predicted != 0
+    two = sk.confusion_matrix(ill, called_ill, labels=[False, True])
+    tumour = found["tumour"]
+    assert (tumour["false_alarms"], tumour["missed_tumours"]) == (two[0, 1], two[1, 0])
+    for figure, side in (("specificity", 0), ("sensitivity", 1)):
+        known_side = two[side].any()
+        expected = two[side, side] / two[side].sum() if known_side else None
+        assert tumour[figure] == (pytest.approx(expected) if known_side else None)
+
+
+@settings(max_examples=30)
+@given(st.integers(1, 40), st.integers(0, 2**32 - 1))
+def test_a_subset_has_scikit_learns_figures_too(count, seed):
+    generator = np.random.default_rng(seed)
+    actual, predicted = generator.integers(0, 4, (2, count))
+    subset = generator.random(count) < 0.5
+    found = subset_metrics(actual, predicted, subset)
+    assert found["images"] == subset.sum()
+    if subset.any():
+        actual, predicted = actual[subset], predicted[subset]
+        assert found["accuracy"] == pytest.approx(sk.accuracy_score(actual, predicted))
+        per_class = sk.f1_score(actual, predicted, labels=range(4), average=None, zero_division=0)
+        assert found["macro_f1"] == pytest.approx(per_class[np.unique(actual)].mean())
 
 
 def test_a_subset_is_measured_on_its_own_images_alone():

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from stages.imaging.balancing import balance
 
 sizes = st.dictionaries(st.sampled_from("abcd"), st.integers(1, 40), min_size=2)
+seeds = st.integers(0, 2**32 - 1)
+STRATEGIES = ["none", "oversample", "undersample", "class_weight", "augment", "augment_only"]
 
 
 def index_of(sizes):
@@ -41,6 +43,19 @@ def test_filling_up_repeats_images_evenly_up_to_the_largest_class(strategy, size
 
 
 @given(sizes)
+def test_augmenting_only_adds_as_many_images_in_the_classes_own_shares(sizes):
+    index = index_of(sizes)
+    rows, weights, synthetic = balance(index, "augment_only", 1)
+    filled = balance(index, "augment", 1)[0]
+    assert abs(len(rows) - len(filled)) <= len(sizes) / 2  # each class is rounded
+    counts = index["label"].iloc[rows].value_counts()
+    for name, size in sizes.items():
+        assert abs(counts[name] - size * len(filled) / len(index)) <= 0.5
+    assert np.array_equal(synthetic, np.arange(len(rows)) >= len(index))
+    assert (weights == 1).all()
+
+
+@given(sizes)
 def test_undersampling_takes_a_choice_down_to_the_smallest_class(sizes):
     index = index_of(sizes)
     rows, _, synthetic = balance(index, "undersample", 1)
@@ -58,6 +73,24 @@ def test_class_weights_give_every_class_the_same_sum_and_images_a_mean_of_one(si
     sums = pd.Series(weights).groupby(index["label"].to_numpy()).sum()
     assert np.allclose(sums, len(index) / len(sizes))
     assert weights.mean() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@given(st.lists(st.sampled_from("abcd"), min_size=1, max_size=80), seeds)
+def test_every_strategy_takes_known_images_and_changes_only_repeated_ones(strategy, labels, seed):
+    index = pd.DataFrame({"label": labels})  # classes in any order, and also one alone
+    rows, weights, synthetic = balance(index, strategy, seed)
+    assert len(rows) == len(weights) == len(synthetic)
+    assert set(rows) <= set(index.index)
+    assert set(index["label"].iloc[rows]) == set(labels)
+    assert (weights > 0).all()
+    assert weights.sum() == pytest.approx(len(rows))
+    once = list(rows[~synthetic])
+    if strategy == "oversample":
+        once = once[: len(labels)]
+    assert once == sorted(set(once))  # originals, each once and in their order
+    assert set(rows[synthetic]) <= set(once)
+    assert synthetic.any() <= strategy.startswith("augment")
 
 
 def test_the_seed_decides_the_choice():

@@ -38,10 +38,12 @@ def test_files_are_listed_in_order_and_hidden_ones_are_not(dataset):
     (dataset / "Training" / "README.txt").write_bytes(b"")
     files = list_files(dataset)
     assert list(files["path"]) == [
+        "Training/README.txt",
         "Training/a/1.jpg",
         "Training/a/patient 1/0.PNG",
         "Training/b/1.jpg",
         "Testing/a/1.jpg",
         "Testing/b/1.jpg",
     ]
-    assert list(files["class"]) == ["a", "a", "b", "a", "b"]
+    assert list(files["class"]) == [None, "a", "a", "b", "a", "b"]
+    assert list(files["refused"]) == ["not in the folder of a class"] + [None] * 5

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.imaging.splitting import in_clusters_of, validation_mask
@@ -27,13 +27,33 @@ def test_every_class_gives_its_share(sizes, seed):
         assert chosen[labels == name].sum() == max(1, round(0.2 * size))
 
 
-def test_shares_are_kept_when_clusters_are_small():
-    generator = np.random.default_rng(0)
-    clusters = np.sort(generator.integers(0, 500, 1000))
-    labels = np.where(clusters % 3 == 0, "a", "b")
-    chosen = validation_mask(labels, clusters, 0.15, 1)
-    for name in "ab":
-        assert abs(chosen[labels == name].mean() - 0.15) < 0.01
+# For each class, the sizes of its clusters.
+clustered = st.dictionaries(
+    st.sampled_from("abcd"), st.lists(st.integers(1, 12), min_size=1, max_size=60), min_size=1
+)
+
+
+@settings(max_examples=40)
+@given(clustered, st.floats(0.01, 0.99), st.integers(0, 2**32 - 1), st.randoms())
+def test_a_class_keeps_its_share_within_a_cluster_and_images_to_train_on(
+    classes, share, seed, random
+):
+    images = [
+        (name, f"{name}{number}")
+        for name, sizes in classes.items()
+        for number, size in enumerate(sizes)
+        for _ in range(size)
+    ]
+    random.shuffle(images)
+    labels, clusters = map(np.array, zip(*images, strict=True))
+    chosen = validation_mask(labels, clusters, share, seed)
+    assert not set(clusters[chosen]) & set(clusters[~chosen])
+    for name, sizes in classes.items():
+        own = chosen[labels == name]
+        assert not own.all()
+        if len(sizes) > 1:
+            assert own.any()
+            assert abs(own.sum() - share * len(own)) <= max(sizes) + 0.5
 
 
 def test_a_class_with_one_cluster_stays_in_training():

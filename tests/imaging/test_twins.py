@@ -1,13 +1,17 @@
 """Twins are found by what is seen, and neighbours in one head are not twins."""
 
 import io
+from functools import partial
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from stages.imaging.twins import cluster, find_twins, fingerprint
+from stages.parallel import map_in_order
 
 
 def head(seed: int, level: float = 0.0, size: int = 200) -> np.ndarray:
@@ -98,8 +102,57 @@ def test_the_chunk_changes_nothing():
             np.testing.assert_array_equal(part, expected)
 
 
+@settings(max_examples=8)
+@given(st.integers(0, 2**32 - 1), st.randoms())
+def test_planted_copies_are_found_whatever_the_heads_and_their_order(seed, random):
+    generator = np.random.default_rng(seed)
+    heads = [head(generator.integers(2**32)) for _ in range(5)]
+    planted = {
+        0: jpeg(heads[0], int(generator.integers(30, 90))),
+        1: tone(heads[1], generator.integers(-30, 31), generator.uniform(0.7, 1.3)),
+        2: rescale(heads[2], generator.uniform(0.5, 1.8)),
+        3: heads[3][:, ::-1],
+    }
+    slices = heads + list(planted.values())
+    places = random.sample(range(len(slices)), len(slices))
+    fingerprints = np.stack([fingerprint(slices[place]) for place in places])
+    expected = [
+        sorted((places.index(source), places.index(len(heads) + n)))
+        for n, source in enumerate(planted)
+    ]
+    for chunk in (2, 512):
+        found = find_twins(fingerprints, chunk)
+        assert found.twins.tolist() == sorted(expected[:3])
+        assert found.mirrors.tolist() == expected[3:]
+
+
+def test_every_core_finds_the_same_as_one():
+    slices = [head(seed) for seed in range(6)] + [jpeg(head(seed), 50)[:, ::-1] for seed in (1, 4)]
+    fingerprints = np.stack([fingerprint(p) for p in [*slices, slices[0]]])
+    on_every_core = partial(map_in_order, title="twins", chunksize=1)
+    alone, together = find_twins(fingerprints, 4), find_twins(fingerprints, 4, on_every_core)
+    assert (len(alone.twins), len(alone.mirrors)) == (1, 2)
+    for one, other in zip(alone, together, strict=True):
+        assert one.tobytes() == other.tobytes()
+
+
 def test_clusters_follow_pairs_and_are_numbered_in_order_of_appearance():
     assert cluster(6, np.array([[1, 4], [2, 5], [4, 5]])).tolist() == [0, 1, 1, 2, 1, 1]
+
+
+@given(st.data(), st.integers(1, 20), st.randoms())
+def test_clusters_are_what_pairs_connect_whatever_their_order(data, n, random):
+    ends = st.integers(0, n - 1)
+    pairs = data.draw(st.lists(st.tuples(ends, ends), max_size=20))
+    labels = cluster(n, np.array(pairs, int).reshape(-1, 2))
+    together = {frozenset([place]) for place in range(n)}
+    for pair in pairs:
+        joined = {group for group in together if group & set(pair)}
+        together = together - joined | {frozenset().union(*joined)}
+    assert together == {frozenset(np.flatnonzero(labels == label)) for label in set(labels)}
+    assert list(dict.fromkeys(labels)) == list(range(len(together)))
+    turned = [random.sample(pair, 2) for pair in random.sample(pairs, len(pairs))]
+    assert np.array_equal(cluster(n, np.array(turned, int).reshape(-1, 2)), labels)
 
 
 def test_without_pairs_everyone_is_alone():

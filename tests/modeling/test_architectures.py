@@ -112,4 +112,4 @@ def test_imagenet_weights_that_cannot_be_downloaded_end_in_a_sentence(tmp_path):
         capture_output=True,
         text=True,
     )
-    assert "models.baseline.weights is 'imagenet', but the weights could not be" in result.stderr
+    assert "weights is 'imagenet', but the weights could not be" in result.stderr

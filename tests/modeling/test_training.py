@@ -4,59 +4,36 @@ from types import SimpleNamespace
 
 import keras
 import numpy as np
-import pandas as pd
 import pytest
 
 from stages.errors import InputError
 from stages.modeling import architectures, files, runtime, training
-from stages.storage import read_images, write_images
-
-CLASSES = ["dark", "bright"]
-SETTINGS = {
-    "epochs": 3,
-    "batch_size": 8,
-    "learning_rate": 0.001,
-    "optimizer": "adam",
-    "schedule": "constant",
-    "early_stopping": 0,
-    "fine_tune_layers": 0,
-    "fine_tune_epochs": 0,
-}
+from tests.modeling.small import SETTINGS, write_examples
 
 
 @pytest.fixture(autouse=True)
 def _float32():
-    runtime.configure(precision="float32", deterministic=True, threads=0)
+    runtime.configure(SimpleNamespace(**SETTINGS))
 
 
 @pytest.fixture
 def examples(tmp_path):
     """Give 42 noisy images, half of them with a bright middle."""
-    labels = np.arange(42) % 2
-    images = np.random.default_rng(0).integers(0, 80, (42, 32, 32), np.uint8)
-    images[labels == 1, 10:22, 10:22] += 120
-    index = pd.DataFrame(
-        {
-            "source": [f"{n}.jpg" for n in range(42)],
-            "label": np.array(CLASSES)[labels],
-            "cluster": range(42),
-            "weight": 1.0,
-            "transform": "",
-            "twin": False,
-        }
-    )
-    write_images(tmp_path / "set", index, iter(images), shard_mb=1)
-    return training.Examples.of(read_images(tmp_path / "set"), CLASSES)
+    return write_examples(tmp_path / "set", 42, noise=80, brighter=120)
 
 
 def trained(examples, **changes):
-    runtime.configure(precision="float32", deterministic=True, threads=0)
+    runtime.configure(SimpleNamespace(**SETTINGS))
     runtime.set_seed(1)
     model = architectures.build(
         "model_4", 32, 2, activation="relu", dropout=0.5, l2=0.0, batch_norm=False
     )
     settings = SimpleNamespace(**SETTINGS | changes)
-    return model, training.fit(model, examples, examples, settings, seed=1)
+    history, signals, _ = training.fit(model, examples, examples, settings, seed=1)
+    # What is measured during training: the state before any update, and the last.
+    assert signals["step"].iloc[0] == 0
+    assert signals["step"].iloc[-1] == len(history) * (settings.steps_per_epoch or 6)
+    return model, history
 
 
 def test_a_model_learns_what_can_be_learned(examples):
@@ -70,6 +47,12 @@ def test_the_same_inputs_give_the_same_bytes(examples, tmp_path):
         model, _ = trained(examples, epochs=1)
         files.save(model, tmp_path / name)
     assert (tmp_path / "a.keras").read_bytes() == (tmp_path / "b.keras").read_bytes()
+
+
+def test_a_label_is_its_classs_place_in_the_parameters(examples):
+    assert list(examples.labels[:3]) == [0, 1, 0]  # dark, bright, dark
+    other = training.Examples.of(examples.images, ["bright", "none of these", "dark"])
+    assert list(other.labels[:3]) == [2, 0, 2]
 
 
 def test_the_best_epoch_is_kept(examples):
@@ -100,10 +83,25 @@ def test_the_learning_rate_follows_its_schedule(examples):
 
 
 def test_an_epoch_sees_every_image_once_in_an_order_of_its_own():
-    first, second = training.order(100, 1, 1), training.order(100, 1, 2)
+    first, second = training.order(100, 1, 1, 100), training.order(100, 1, 2, 100)
     assert sorted(first) == list(range(100))
     assert not np.array_equal(first, second)
-    assert np.array_equal(first, training.order(100, 1, 1))
+    assert np.array_equal(first, training.order(100, 1, 1, 100))
+    assert not np.array_equal(first, training.order(100, 2, 1, 100))
+
+
+@pytest.mark.parametrize("length", [7, 42, 100])
+def test_epochs_of_any_length_walk_through_one_shuffled_pass_after_another(length):
+    epochs = [training.order(42, 1, epoch, length) for epoch in range(1, 1 + 420 // length)]
+    walked = np.concatenate(epochs)
+    assert {len(epoch) for epoch in epochs} == {length}
+    for start in range(0, len(walked) - 41, 42):
+        assert sorted(walked[start : start + 42]) == list(range(42))
+
+
+def test_an_epoch_can_be_a_number_of_updates(examples):
+    _, history = trained(examples, epochs=3, steps_per_epoch=4)  # `trained` counts the updates
+    assert len(history) == 3
 
 
 def test_an_epoch_makes_one_update_a_batch_the_last_one_smaller(examples):
@@ -115,7 +113,7 @@ def test_an_epoch_makes_one_update_a_batch_the_last_one_smaller(examples):
     step = training._training_step(model, optimizer)
     for start in range(0, 42, 8):
         rows = np.arange(start, min(start + 8, 42))
-        step(examples.images.images(rows), examples.labels[rows], examples.weights[rows])
+        step(examples.images.images(rows), examples.labels[rows], examples.weights[rows], False)
     assert int(optimizer.iterations) == 6  # ceil(42 / 8)
 
 
@@ -148,6 +146,9 @@ def test_pretrained_weights_are_fine_tuned_after_the_head(examples, tmp_path):
     settings = SimpleNamespace(
         **SETTINGS | {"epochs": 1, "fine_tune_epochs": 1, "fine_tune_layers": 20}
     )
-    history = training.fit(model, examples, examples, settings, seed=1)
+    history, signals, _ = training.fit(model, examples, examples, settings, seed=1)
     assert list(history["epoch"]) == [1, 2]
+    backbone_norms = signals.loc[signals["layer"] == "inception_v3", "gradient_norm"]
+    assert np.isnan(backbone_norms.iloc[0])  # frozen at first
+    assert backbone_norms.iloc[-1] > 0
     assert np.allclose(history["learning_rate"], [0.001, 0.0001])

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Run both studies on the real slices with five seeds, and keep what came out. From the project's
+# root, after `make sartaj`; an hour on two cores. Afterwards
+# `git restore params.yaml dvc.lock reports studies` brings the default runs back.
+set -euo pipefail
+dvc exp run --name sartaj-64-studies -S dataset=data/sartaj -S image_size=64 \
+  -S 'studies/activation/params.yaml:seeds=[1,2,3,4,5]' \
+  -S studies/activation/params.yaml:train.steps_per_epoch=40 \
+  -S 'studies/balancing/params.yaml:seeds=[1,2,3,4,5]' \
+  -S studies/balancing/params.yaml:train.steps_per_epoch=40 \
+  studies/activation/dvc.yaml studies/balancing/dvc.yaml
+for study in activation balancing; do
+  kept="docs/results/sartaj-64-$study"
+  rm -rf "$kept"
+  mkdir -p "$kept"
+  cp "studies/$study/"{report.md,figure.svg,runs.csv,contrasts.csv,results.json,params.yaml} "$kept/"
+  for run in "studies/$study/runs/"*/; do
+    mkdir -p "$kept/runs/$(basename "$run")"
+    cp "$run"{history.csv,signals.csv,training.json} "$kept/runs/$(basename "$run")/"
+  done
+done

@@ -1,0 +1,178 @@
+"""Compare the models with each other and with what needs no model, on Testing."""
+
+import argparse
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from stages import params
+from stages.assessment.answers import Answers, Images, recommend, settle
+from stages.assessment.calibration import reliability
+from stages.assessment.comparison import LOOK_UP, MAJORITY, compare
+from stages.assessment.look_up import commonest, nearest_rows
+from stages.assessment.pairs import SIGNIFICANT, smallest_p
+from stages.console import stage
+from stages.errors import InputError
+from stages.storage import ImageSet, damaged, read_images, read_table, write_json, write_table
+
+
+def main() -> None:
+    """Read what the models answered; write every figure, pair, interval and reliability bin."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("training", "validation", "testing"):
+        parser.add_argument(f"--{name}", required=True, type=Path, help="folder of the image set")
+    parser.add_argument("--reports", required=True, type=Path, help="folder to read and write")
+    arguments = parser.parse_args()
+
+    with stage("compare") as done:
+        parameters = params.load()
+        classes, settings = parameters.classes, parameters.compare
+        if taken := {LOOK_UP, MAJORITY} & set(parameters.models):
+            raise InputError(f"models.{min(taken)} needs another name; compare has its own")
+        training, validation, testing = (
+            read_images(folder, classes)
+            for folder in (arguments.training, arguments.validation, arguments.testing)
+        )
+        if not training.size == validation.size == testing.size:
+            raise InputError(
+                "training, validation and testing images differ in size; run `dvc repro` to "
+                "prepare them anew"
+            )
+        known = _images(validation, parameters)
+
+        seen, models = {}, {}
+        for name in parameters.models:
+            answers = _answers(arguments.reports / name / "validation.csv", validation, classes)
+            seen[name] = settle(
+                known,
+                answers,
+                temperature_scaling=settings.temperature_scaling,
+                target_sensitivity=settings.target_sensitivity,
+            )
+            answers = _answers(arguments.reports / name / "predictions.csv", testing, classes)
+            models[name] = replace(
+                answers, temperature=seen[name].temperature, threshold=seen[name].threshold
+            )
+        nearest = training.index["label"].to_numpy()[nearest_rows(training, testing)]
+        majority = [commonest(training.index["label"], classes)] * len(testing)
+        images = _images(testing, parameters)
+        found = {"recommended": recommend(known, seen)} | compare(
+            images,
+            models,
+            Answers(_numbers(nearest, classes)),
+            Answers(_numbers(majority, classes)),
+            bins=settings.bins,
+            resamples=settings.resamples,
+            seed=parameters.seed,
+        )
+        if parameters.healthy_class:
+            for name, section in found["threshold"].items():
+                section["validation_sensitivity"] = _sensitivity(known, seen[name])
+            found["threshold"] = {
+                "target_sensitivity": settings.target_sensitivity,
+                "models": found["threshold"],
+            }
+        write_json(arguments.reports / "comparison.json", {"comparison": found})
+        write_table(arguments.reports / "comparison.csv", _pairs_table(found["pairs"], models))
+        write_table(arguments.reports / "intervals.csv", _intervals_table(found["classifiers"]))
+        write_table(
+            arguments.reports / "reliability.csv",
+            _reliability_table(images, models, settings.bins),
+        )
+        pairs, resamples = len(found["pairs"]), settings.resamples
+        few = f"; for {pairs} pairs, {resamples} resamples are too few to find a difference"
+        done(
+            f"{pairs} pairs, {found['recommended']['model']} recommended"
+            + (few if smallest_p(resamples) * pairs >= SIGNIFICANT else "")
+        )
+
+
+def _images(image_set: ImageSet, parameters: params.Parameters) -> Images:
+    index = image_set.index
+    return Images(
+        actual=_numbers(index["label"], parameters.classes),
+        cluster=index["cluster"].to_numpy(),
+        twin=index["twin"].to_numpy(),
+        classes=parameters.classes,
+        healthy_class=parameters.healthy_class,
+    )
+
+
+def _numbers(labels: Iterable[str], classes: list[str]) -> np.ndarray:
+    """Give the index of each label among the classes; -1 if it is none of them."""
+    return pd.Index(classes).get_indexer(labels)
+
+
+def _answers(path: Path, image_set: ImageSet, classes: list[str]) -> Answers:
+    """Read what a model answered; InputError unless it is of these images, and whole."""
+    table = read_table(path, ["path", "actual", "predicted"], numbers=classes)
+    index = image_set.index
+    if not (table["path"].equals(index["source"]) and table["actual"].equals(index["label"])):
+        raise InputError(f"{path} is of other images; run `dvc repro --force` to make it again")
+    predicted = _numbers(table["predicted"], classes)
+    probabilities = table[classes].to_numpy(float)
+    whole = np.allclose(probabilities.sum(axis=1), 1) and probabilities.min() >= 0
+    if not whole or predicted.min() < 0:
+        raise damaged(path)
+    given = probabilities[np.arange(len(table)), predicted]
+    if (given < probabilities.max(axis=1) - 1e-9).any():
+        raise damaged(path, "predicted is not the likeliest class")
+    return Answers(predicted, probabilities)
+
+
+def _sensitivity(images: Images, answers: Answers) -> float | None:
+    if answers.threshold is None:
+        return None
+    return answers.called_ill(images)[images.ill].mean().item()
+
+
+def _pairs_table(pairs: dict[str, dict], models: Iterable[str]) -> pd.DataFrame:
+    """Give a row for each pair and test; what a test does not have is left empty."""
+    rows = [
+        {
+            "a": a,
+            "b": b,
+            "measure": measure,
+            "difference": result.get("value"),
+            "low": result.get("low"),
+            "high": result.get("high"),
+            "p": result["p"],
+            "p_holm": result["p_holm"],
+        }
+        for (a, b), tests in zip(combinations([*models, LOOK_UP], 2), pairs.values(), strict=True)
+        for measure, result in tests.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def _intervals_table(classifiers: dict[str, dict]) -> pd.DataFrame:
+    """Give a row for each classifier, measure and class; over all classes it is empty."""
+    rows = []
+    for name, content in classifiers.items():
+        sections = {"": content} | content["per_class"]
+        for label, figures in sections.items():
+            rows += [
+                {"classifier": name, "measure": measure, "class": label} | figure
+                for measure, figure in figures.items()
+                if measure not in ("per_class", "beats_look_up")
+            ]
+    return pd.DataFrame(rows)
+
+
+def _reliability_table(images: Images, models: dict[str, Answers], bins: int) -> pd.DataFrame:
+    """Give the reliability diagram of each model, before and after temperature scaling."""
+    tables = []
+    for name, answers in models.items():
+        for scaled, probabilities in ((False, answers.probabilities), (True, answers.scaled)):
+            if probabilities is not None:
+                table = reliability(images.actual, probabilities, bins)
+                tables.append(pd.DataFrame({"model": name, "scaled": scaled} | dict(table)))
+    return pd.concat(tables, ignore_index=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""What a training needs to go on after it was killed, kept between its epochs."""
+
+import hashlib
+import json
+import shutil
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+import stages
+from stages.storage import written_aside
+
+
+def key(parameters: dict, inputs: Iterable[Path]) -> str:
+    """Digest all that a training depends on: parameters, data and the code that is loaded.
+
+    Parameters
+    ----------
+    parameters : dict
+        JSON can hold it.
+    inputs : iterable of Path
+        Files, and folders with all that is in them.
+
+    Returns
+    -------
+    str
+        SHA-256, in hexadecimal.
+    """
+    home = Path(stages.__file__).parent
+    loaded = {Path(module.__file__) for module in list(sys.modules.values()) if _is_file(module)}
+    code = sorted(path for path in loaded if path.is_relative_to(home))
+    data = [
+        file
+        for path in inputs
+        for file in ([path] if path.is_file() else sorted(path.rglob("*")))
+        if file.is_file()
+    ]
+    digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode())
+    for path in [*code, *data]:
+        with open(path, "rb") as file:
+            digest.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _is_file(module) -> bool:
+    return getattr(module, "__file__", None) is not None
+
+
+class Checkpoint:
+    """The file that one training goes on from.
+
+    Attributes
+    ----------
+    arrays : dict of str to ndarray
+        As kept before a kill; empty where nothing was.
+    facts : dict
+        Likewise.
+    damaged : bool
+        Whether a file was there that cannot be used.
+    """
+
+    def __init__(self, output: str | Path, key: str):
+        """Read what an earlier run with the same key kept for the same output.
+
+        It lies in a folder beside the output, which Git and DVC ignore.
+        """
+        self.folder = Path(output).parent / ".checkpoints" / Path(output).stem
+        self.path = self.folder / f"{key}.npz"
+        self.key = key
+        self.arrays, self.facts = {}, {}
+        try:
+            with np.load(self.path) as stored:  # checks the CRC of every array
+                arrays = {name: stored[name] for name in stored.files}
+            facts = json.loads(str(arrays.pop("facts")))
+            known = facts.pop("key"), facts.pop("arrays")
+            self.damaged = known != (key, sorted(arrays))
+        except FileNotFoundError:
+            self.damaged = False
+        except Exception:  # whatever zipfile, NumPy or json stumbles over
+            self.damaged = True
+        else:
+            if not self.damaged:
+                self.arrays, self.facts = arrays, facts
+
+    def keep(self, arrays: dict[str, np.ndarray], facts: dict) -> None:
+        """Write arrays, and facts that JSON can hold, in place of what was kept before."""
+        text = np.array(json.dumps(facts | {"key": self.key, "arrays": sorted(arrays)}))
+        with written_aside(self.path) as aside:
+            np.savez(aside, facts=text, **arrays)
+
+    def remove(self) -> None:
+        """Remove it, with those that runs of other parameters left for the same output."""
+        shutil.rmtree(self.folder, ignore_errors=True)

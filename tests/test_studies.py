@@ -1,0 +1,145 @@
+"""A study trains every arm with every seed, each once, and tells what it found."""
+
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from conftest import stages_run
+
+from stages import params
+from stages.errors import InputError
+
+ROOT = Path(__file__).parent.parent
+STUDY = "studies/balancing"
+ARMS = ["none", "augment_only"]
+
+
+@pytest.fixture(scope="module")
+def studied(reproduced, tmp_path_factory):
+    """The small project after a study of two arms and two seeds."""
+    project = reproduced.copy(tmp_path_factory.mktemp("st") / "my project é")
+    pipeline = project.folder / STUDY / "dvc.yaml"
+    text = pipeline.read_text(encoding="utf-8")
+    shortened = re.sub(r"arm: \[.*?\]", f"arm: [{', '.join(ARMS)}]", text)
+    pipeline.write_text(shortened, encoding="utf-8")
+    path = project.folder / STUDY / "params.yaml"
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content |= {"seeds": [1, 2], "factors": {}, "train": {"epochs": 1, "steps_per_epoch": 2}}
+    content["models"] = {arm: content["models"][arm] for arm in ARMS}
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    project.said = project.dvc("repro", f"{STUDY}/dvc.yaml")
+    return project
+
+
+def ran(said):
+    return {name.removeprefix(f"{STUDY}/dvc.yaml:") for name in stages_run(said)}
+
+
+def runs(stage, seeds):
+    return {f"{stage}@{arm}-{seed}" for arm in ARMS for seed in seeds}
+
+
+def test_every_arm_is_trained_with_every_seed(studied):
+    stages = ("balance", "train", "evaluate")
+    assert ran(studied.said) == {"study"}.union(*(runs(stage, [1, 2]) for stage in stages))
+    table = pd.read_csv(studied.folder / STUDY / "runs.csv")
+    assert set(zip(table["arm"], table["seed"], strict=True)) == {
+        (arm, seed) for arm in ARMS for seed in (1, 2)
+    }
+
+
+def test_all_arms_make_the_same_number_of_updates(studied):
+    sizes, updates = set(), set()
+    for arm in ARMS:
+        path = studied.folder / STUDY / f"runs/{arm}-1/training.json"
+        record = json.loads(path.read_text(encoding="utf-8"))[arm]
+        sizes.add(record["images"]["training"])
+        updates.add(record["updates"])
+    assert len(sizes) == 2
+    assert updates == {2}
+
+
+def test_a_study_ends_in_a_table_a_figure_and_a_verdict(studied):
+    folder = studied.folder / STUDY
+    report = (folder / "report.md").read_text(encoding="utf-8")
+    assert report.startswith("# Does balancing help?")
+    assert "figure.svg" in report
+    contrasts = pd.read_csv(folder / "contrasts.csv")
+    row = contrasts[contrasts["measure"] == "macro_f1"].iloc[0]
+    words = {"higher": "above", "lower": "below", "undecided": "not told apart"}
+    assert words[row["verdict"]] in report
+    assert f"{abs(row['difference']):.3f}" in report
+    means = pd.read_csv(folder / "runs.csv").groupby("arm")["macro_f1"].mean()
+    shown = json.loads(studied.dvc("metrics", "show", "--json", f"{STUDY}/results.json"))
+    found = shown[""]["data"][f"{STUDY}/results.json"]["data"]["balancing"]
+    for arm in ARMS:
+        assert found[arm]["macro_f1"]["mean"] == pytest.approx(means[arm])
+        assert f"{means[arm]:.3f}" in report
+
+
+def test_adding_a_seed_trains_only_that_seed(studied):
+    path = studied.folder / STUDY / "params.yaml"
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    path.write_text(yaml.safe_dump(content | {"seeds": [1, 2, 7]}), encoding="utf-8")
+    stages = ("balance", "train", "evaluate")
+    said = studied.dvc("repro", f"{STUDY}/dvc.yaml")
+    assert ran(said) == {"study"}.union(*(runs(stage, [7]) for stage in stages))
+
+    assert stages_run(studied.dvc("repro", f"{STUDY}/dvc.yaml")) == set()
+
+
+@pytest.mark.parametrize("name", ["balancing", "activation"])
+def test_the_arms_of_the_pipeline_are_those_of_the_parameters(name):
+    folder = ROOT / "studies" / name
+    stages = yaml.safe_load((folder / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    study = params.load_study(folder / "params.yaml")
+    for stage in stages.values():
+        assert stage.get("matrix", {"arm": list(study.models)})["arm"] == list(study.models)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"seeds": [1]}, "seeds is"),
+        ({"seeds": [1, 1]}, "seeds names a seed twice"),
+        ({"seeds": [1, -2]}, "greater than or equal to 0"),
+        ({"reference": "nobody"}, "names 'nobody', which is not among its models"),
+        ({"factors": {"x": ["nobody"]}}, "names 'nobody'"),
+        ({"seed": 1}, "seed is not a parameter"),
+    ],
+)
+def test_a_wrong_value_of_a_study_is_named(tmp_path, changes, says):
+    content = {
+        "question": "Which?",
+        "seeds": [1, 2],
+        "reference": "a",
+        "models": {"a": {}, "b": {}},
+    }
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(content | changes), encoding="utf-8")
+    with pytest.raises(InputError, match=says):
+        params.load_study(path)
+
+
+def test_a_studys_training_goes_over_the_benchmarks_and_its_arms_over_that(tmp_path):
+
+    content = {
+        "question": "Which?",
+        "seeds": [1, 2],
+        "reference": "a",
+        "train": {"epochs": 3, "batch_size": 8},
+        "models": {
+            "a": {"architecture": "model_4", "data": "none", "epochs": 5},
+            "b": {"architecture": "model_4", "data": "none"},
+        },
+    }
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    loaded = params.load(ROOT / "params.yaml", study=path)
+    assert list(loaded.models) == ["a", "b"]
+    assert (loaded.models["a"].epochs, loaded.models["b"].epochs) == (5, 3)
+    assert loaded.models["b"].batch_size == 8
+    assert loaded.models["b"].learning_rate == loaded.train.learning_rate

@@ -1,0 +1,134 @@
+"""What a pull request is told: the workflow runs what there is, and its summary fits a comment."""
+
+import json
+import re
+import shutil
+import subprocess
+from itertools import dropwhile, takewhile
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+WORKFLOW = yaml.safe_load((ROOT / ".github/workflows/benchmark.yml").read_text(encoding="utf-8"))
+STEPS = WORKFLOW["jobs"]["benchmark"]["steps"]
+COMMANDS = "\n".join(step.get("run", "") for step in STEPS)
+LONGEST_COMMENT = 65_536  # characters; GitHub refuses a longer one
+
+
+def position(part):
+    """Give the place of the one step whose command or action contains a text."""
+    [place] = [n for n, step in enumerate(STEPS) if part in step.get("run", step.get("uses", ""))]
+    return place
+
+
+def test_it_runs_on_pull_requests_on_main_and_by_hand():
+    on = WORKFLOW[True]  # YAML 1.1 reads the key `on` as a truth value
+    assert set(on) == {"pull_request", "push", "workflow_dispatch"}
+    assert on["push"] == {"branches": ["main"]}
+
+
+def test_lint_tests_and_pipeline_come_before_the_summary_and_it_before_the_comment():
+    parts = ("checkout@", "make lint", "make test", "make repro", "summary.sh", "gh pr comment")
+    places = [position(part) for part in parts]
+    assert places == sorted(places)
+    assert STEPS[position("checkout@")]["with"]["fetch-depth"] == 0
+
+
+def test_every_make_target_and_every_script_it_names_is_there():
+    targets = re.findall(r"\bmake (\S+)", COMMANDS)
+    assert len(targets) == 3
+    for target in targets:
+        done = subprocess.run(
+            ["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+    for script in re.findall(r"\S+\.sh\b", COMMANDS):
+        assert (ROOT / script).stat().st_mode & 0o100, script
+
+
+def test_actions_are_pinned_to_a_major_version():
+    assert all(
+        re.fullmatch(r"actions/[a-z-]+@v\d+", step["uses"]) for step in STEPS if "run" not in step
+    )
+
+
+def test_a_fork_is_neither_commented_on_nor_trusted():
+    comment = STEPS[position("gh pr comment")]
+    assert "head.repo.full_name == github.repository" in comment["if"]
+    assert WORKFLOW["permissions"] == {"contents": "read", "pull-requests": "write"}
+    assert "${{" not in COMMANDS  # what a stranger may name would be run as a command
+
+
+@pytest.fixture
+def branch(fresh, tmp_path):
+    """A clone on a branch of its own, with main's reports those committed here."""
+    project = fresh.copy(tmp_path / "my project é")
+    shutil.copytree(ROOT / "reports", project.folder / "reports")
+    project.commit("reports")
+    project.git("checkout", "--quiet", "-b", "longer")
+    return project
+
+
+def change_metrics(project, model, **values):
+    path = project.folder / f"reports/{model}/metrics.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content[model] |= values
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def summary(project):
+    return project.run(".github/summary.sh", "main")
+
+
+def table_after(said, heading):
+    """Give the rows of the one table that follows a heading, without its header, as lists."""
+    lines = said[said.index(heading) :].splitlines()[1:]
+    rows = list(takewhile(is_row, dropwhile(lambda line: not is_row(line), lines)))
+    assert re.fullmatch(r"[|:-]+", rows[1].replace(" ", ""))
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[2:]]
+
+
+def is_row(line):
+    return line.startswith("|")
+
+
+def test_the_summary_holds_the_report_and_what_differs_from_main(branch):
+    branch.set(train={"epochs": 3})
+    change_metrics(branch, "model_4", accuracy=0.5)
+    said = summary(branch)
+    assert said.startswith((branch.folder / "reports/report.md").read_text(encoding="utf-8"))
+    assert table_after(said, "### Parameters that differ from `main`") == [
+        ["params.yaml", "train.epochs", "1", "3"]
+    ]
+    [row] = table_after(said, "### Metrics that differ from `main`")
+    assert row[:2] == ["reports/model_4/metrics.json", "model_4.accuracy"]
+    assert row[3] == "0.5"
+    assert said.endswith("</details>\n")
+
+
+def test_the_summary_says_where_nothing_differs(branch):
+    said = summary(branch)
+    assert said.count("\nNone.\n") == 2
+
+
+def test_the_comparison_comes_last_and_a_summary_too_long_for_a_comment_is_cut_with_a_note(branch):
+    many = {f"figure_{n:04} é": n / 1000 for n in range(2000)}
+    change_metrics(branch, "model_4", accuracy=0.5)
+    comparison = branch.folder / "reports/comparison.json"
+    comparison.write_text(json.dumps({"comparison": many}), encoding="utf-8")
+    said = summary(branch)
+    assert LONGEST_COMMENT - 3000 < len(said.encode()) < LONGEST_COMMENT
+    rows = table_after(said, "### Metrics that differ from `main`")
+    assert rows[0][1] == "model_4.accuracy"
+    assert {row[0] for row in rows[1:]} == {"reports/comparison.json"}
+    cut = int(re.search(r"Cut here, (\d+) lines before the end; `dvc metrics diff main`", said)[1])
+    uncut = branch.dvc("metrics", "diff", "--md", "main").splitlines()
+    assert len(rows) + cut == len([line for line in uncut if is_row(line)]) - 2
+    assert said.endswith("</details>\n")
+
+
+def test_a_revision_that_is_not_there_is_an_error(branch):
+    said = branch.run(".github/summary.sh", "nowhere", succeeds=False)
+    assert "nowhere" in said
