@@ -4,7 +4,23 @@ import os
 import signal
 import sys
 
-PARENT = os.getppid()  # of a stage; read before anything slow is imported, see stages.console
+import psutil
+
+
+def _below_dvc() -> psutil.Process:
+    """Give the process that DVC started for this stage: this one, or the shell above it."""
+    process = psutil.Process()
+    try:
+        while "DVC_STAGE" in process.parent().environ():
+            process = process.parent()
+    except (psutil.Error, AttributeError):  # not ours to read, or gone
+        pass
+    return process
+
+
+# Read before anything slow is imported, since DVC may be gone by then; see stages.console.
+BELOW_DVC = _below_dvc() if "DVC_STAGE" in os.environ else None
+DVC = BELOW_DVC.ppid() if BELOW_DVC else None
 
 
 def _end_interrupted(*_) -> None:

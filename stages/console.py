@@ -11,9 +11,10 @@ from threading import Thread
 from time import perf_counter, sleep
 from urllib.parse import quote
 
+import psutil
 from filelock import FileLock, Timeout
 
-from stages import PARENT
+from stages import BELOW_DVC, DVC
 from stages.errors import InputError
 
 LOCKS = Path(".locks")  # of the folder that a stage runs in; two clones are not in each other's way
@@ -44,8 +45,8 @@ def stage(name: str) -> Iterator[Callable[[str], None]]:
     try:
         if on_interrupt is not signal.SIG_IGN:
             signal.signal(signal.SIGINT, signal.default_int_handler)
-        if "DVC_STAGE" in os.environ:
-            Thread(target=_end_with_parent, daemon=True).start()
+        if DVC is not None:
+            Thread(target=_end_with_dvc, daemon=True).start()
         with _alone(name):
             start = perf_counter()
             yield summary.append
@@ -83,8 +84,11 @@ def _alone(name: str) -> Iterator[None]:
         lock.release()
 
 
-def _end_with_parent() -> None:
+def _end_with_dvc() -> None:
     """End as if killed once DVC is gone, which leaves its stage running when it is killed."""
-    while os.getppid() == PARENT:
-        sleep(0.5)
+    try:
+        while BELOW_DVC.ppid() == DVC:
+            sleep(0.5)
+    except psutil.NoSuchProcess:
+        pass
     os._exit(1)
