@@ -198,7 +198,8 @@ class ImageSet:
         cluster), ``weight`` (of the image in the loss), ``transform`` (how a synthetic image was
         made, else empty), ``twin`` (has a twin in the other split).
     shards : tuple of ndarray, each (n, size, size), uint8
-        Memory-mapped, in the order of the index.
+        Memory-mapped, in the order of the index. In memory alone, also features (n, units) that a
+        model made of the images.
     """
 
     index: pd.DataFrame
@@ -223,11 +224,12 @@ class ImageSet:
 
         Returns
         -------
-        ndarray (len(rows), size, size), uint8
+        ndarray (len(rows), ...)
+            Of the shape and type of an entry of the shards.
         """
         ends = list(accumulate(len(shard) for shard in self.shards))
         rows = np.asarray(rows, dtype=int)
-        out = np.empty((len(rows), self.size, self.size), np.uint8)
+        out = np.empty((len(rows), *self.shards[0].shape[1:]), self.shards[0].dtype)
         for place, row in enumerate(rows):
             number = bisect_right(ends, row)
             out[place] = self.shards[number][row - ends[number]]
@@ -312,17 +314,17 @@ def write_images(
         for image in images:
             shard.append(image)
             if (len(shard) + 1) * image.nbytes > shard_mb * 1_000_000:
-                _write_array(aside / f"images-{number:05}.npy", np.stack(shard))
+                write_array(aside / f"images-{number:05}.npy", np.stack(shard))
                 number, written, shard = number + 1, written + len(shard), []
         if shard:
-            _write_array(aside / f"images-{number:05}.npy", np.stack(shard))
+            write_array(aside / f"images-{number:05}.npy", np.stack(shard))
         if written + len(shard) != len(index):
             raise ValueError(f"{len(index)} rows in the index, {written + len(shard)} images")
         write_table(aside / "index.csv", index[list(ImageSet.COLUMNS)])
 
 
-def _write_array(path: Path, array: np.ndarray) -> None:
-    """Write what numpy.save does, which on a full disk may lose the last bytes without an error."""
+def write_array(path: Path, array: np.ndarray) -> None:
+    """Write an array as numpy.save does, which on a full disk may lose the last bytes unsaid."""
     with path.open("wb") as file:
         header = np.lib.format.header_data_from_array_1_0(array)
         np.lib.format.write_array_header_1_0(file, header)

@@ -10,6 +10,7 @@ from stages.console import stage
 from stages.errors import InputError
 from stages.modeling import architectures, files, runtime
 from stages.modeling.checkpoints import Checkpoint, key
+from stages.modeling.features import with_features
 from stages.modeling.training import Examples, epoch_length, fit
 from stages.reporting.drawing import draw_architecture
 from stages.storage import read_images, write_json, write_table, write_text
@@ -52,6 +53,15 @@ def main() -> None:
             batch_norm=settings.batch_norm,
             **options,
         )
+        if architectures.frozen_backbone(model):
+            kept = arguments.model.parent / ".features"
+            training, validation = (
+                with_features(examples, model, kept / f"{key(taken, inputs)}.npy")
+                for examples, inputs in (
+                    (training, [arguments.training, Path(settings.weights)]),
+                    (validation, [arguments.validation, Path(settings.weights)]),
+                )
+            )
         depends_on = settings.model_dump() | taken | {"seed": seed, "classes": classes}
         inputs = [arguments.training, arguments.validation, Path(settings.weights)]
         checkpoint = Checkpoint(arguments.model, key(depends_on, inputs))

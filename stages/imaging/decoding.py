@@ -75,11 +75,13 @@ def decode(path: Path, max_pixels: int) -> Slice:
             warnings.simplefilter("ignore")
             with Image.open(path, formats=FORMATS) as image:
                 _check_header(image, max_pixels)
-                image.verify()  # a PNG's checksums, to its last chunk; nothing of a JPEG
-            with Image.open(path, formats=FORMATS) as image:
+                if image.format == "PNG":  # has checksums, to its last chunk
+                    with Image.open(path, formats=FORMATS) as other:
+                        other.verify()
                 image.load()  # the pixels, all of them
                 mode = image.mode
-                pixels = _to_grey(ImageOps.exif_transpose(image))
+                ImageOps.exif_transpose(image, in_place=True)
+                pixels = _to_grey(image)
     except UnidentifiedImageError:
         raise Refused("not a JPEG or PNG image") from None
     except Refused:
@@ -143,11 +145,14 @@ def _to_grey(image: Image.Image) -> np.ndarray:
         image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)
     if image.mode in ("1", "L"):
         return np.asarray(image.convert("L"))
-    image = image.convert("RGB")
+    if image.mode != "RGB":
+        image = image.convert("RGB")
     red, green, blue = image.split()
+    if red == green == blue:
+        return np.asarray(red)
     brightest = ImageChops.lighter(ImageChops.lighter(red, green), blue)
     darkest = ImageChops.darker(ImageChops.darker(red, green), blue)
     spread = np.asarray(ImageChops.difference(brightest, darkest))
     if np.mean(spread > MOST_COLOUR) > 0.01:
         raise Refused("colour photograph, not a grey slice")
-    return np.asarray(image.convert("L"))  # exact where the channels are equal
+    return np.asarray(image.convert("L"))

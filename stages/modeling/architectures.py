@@ -32,7 +32,7 @@ def build(architecture: str, image_size: int, classes: int, **options) -> keras.
     -------
     keras.Model
         Takes (n, image_size, image_size, 1), 0..255; gives (n, classes), rows summing to 1. Its
-        last layer is the softmax: :func:`logits_of` gives the model without it.
+        last layers are ``logits`` and the softmax.
     """
     pixels = layers.Input((image_size, image_size, 1), name="pixels")
     features = BUILDERS[architecture](pixels, **options)
@@ -40,11 +40,6 @@ def build(architecture: str, image_size: int, classes: int, **options) -> keras.
     logits = layers.Dense(classes, dtype="float32", name="logits")(features)
     probabilities = layers.Softmax(dtype="float32", name="probabilities")(logits)
     return keras.Model(pixels, probabilities, name=architecture)
-
-
-def logits_of(model: keras.Model) -> keras.Model:
-    """Give the part of a model before its softmax; weights are shared."""
-    return keras.Model(model.input, model.get_layer("logits").output)
 
 
 def output_of(model: keras.Model, layer: keras.Layer) -> keras.KerasTensor:
@@ -55,6 +50,12 @@ def output_of(model: keras.Model, layer: keras.Layer) -> keras.KerasTensor:
     if isinstance(layer, keras.Model):
         return model.layers[model.layers.index(layer) + 1].input
     return layer.output
+
+
+def frozen_backbone(model: keras.Model) -> keras.Model | None:
+    """Give the nested model whose weights are all kept as they are, None if there is none."""
+    nested = [layer for layer in model.layers if isinstance(layer, keras.Model)]
+    return next((layer for layer in nested if not layer.trainable), None)
 
 
 def model_1(pixels, *, activation, dropout, l2, batch_norm):

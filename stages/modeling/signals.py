@@ -114,15 +114,16 @@ class Probe:
     ----------
     model : keras.Model
         As :func:`stages.modeling.architectures.build` made it.
-    pixels : ndarray (n, size, size), uint8
     labels : ndarray (n,), int32
+    inputs : ndarray (n, ...)
+        What the training step takes, pixels or features; set before the first measurement.
     rows : list of dict
         What was measured so far.
     """
 
     model: keras.Model
-    pixels: np.ndarray
     labels: np.ndarray
+    inputs: np.ndarray | None = None
     rows: list[dict] = field(default_factory=list)
 
     def __post_init__(self):
@@ -145,7 +146,7 @@ class Probe:
         # A forward pass of training moves batch statistics and the state of dropout on.
         moved = self.model.non_trainable_variables
         kept = [variable.numpy() for variable in moved]
-        _, measured = step(self.pixels, self.labels, np.ones(len(self.labels), np.float32), True)
+        _, measured = step(self.inputs, self.labels, np.ones(len(self.labels), np.float32), True)
         for variable, value in zip(moved, kept, strict=True):
             variable.assign(value)
         for block, ratio, values in zip(self._blocks, ratios, measured.numpy(), strict=True):

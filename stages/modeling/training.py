@@ -11,7 +11,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from stages.errors import InputError
-from stages.modeling.architectures import logits_of, unfreeze_top
+from stages.modeling.architectures import frozen_backbone, output_of, unfreeze_top
 from stages.modeling.checkpoints import Checkpoint
 from stages.modeling.signals import IMAGES, MEASURED, Probe, blocks, measurements, probe_steps
 from stages.storage import ImageSet
@@ -31,11 +31,14 @@ class Examples:
         Index of the class.
     weights : ndarray (n,), float32
         Of each image in the loss.
+    features : ImageSet, optional
+        What a frozen backbone makes of the images; the head then learns from these.
     """
 
     images: ImageSet
     labels: np.ndarray
     weights: np.ndarray
+    features: ImageSet | None = None
 
     @classmethod
     def of(cls, images: ImageSet, classes: list[str]) -> "Examples":
@@ -45,30 +48,50 @@ class Examples:
         return cls(images, labels, index["weight"].to_numpy(np.float32))
 
 
-def forward(model: keras.Model) -> Callable[[np.ndarray], tf.Tensor]:
-    """Compile a model's logits, without dropout, for batches of any size.
+def forward(
+    model: keras.Model, start: keras.KerasTensor | None = None, end: keras.KerasTensor | None = None
+) -> Callable[[np.ndarray], tf.Tensor]:
+    """Compile a part of a model, without dropout, for batches of any size.
+
+    Parameters
+    ----------
+    model : keras.Model
+    start, end : keras.KerasTensor, optional
+        Within it; from the pixels to the logits by default.
 
     Returns
     -------
     callable
-        From pixels (n, size, size), uint8, to logits (n, classes), float32.
+        From what an image set holds for `start`, pixels (n, size, size), uint8, or features
+        (n, units), float32, to the values at `end`, float32.
     """
-    network = logits_of(model)
-    size = model.input_shape[1]
+    start = model.input if start is None else start
+    part = keras.Model(start, model.get_layer("logits").output if end is None else end)
 
-    @tf.function(input_signature=[tf.TensorSpec((None, size, size), tf.uint8)])
-    def logits(pixels):
-        return network(pixels[..., tf.newaxis], training=False)
+    @tf.function(input_signature=[_batch(model, start)])
+    def values(batch):
+        return tf.cast(part(_as_input(batch, start), training=False), tf.float32)
 
-    return logits
+    return values
 
 
-def predict(logits: Callable, images: ImageSet, batch_size: int) -> np.ndarray:
-    """Give the logits of every image of a set, (n, classes), float32, in its order."""
+def _batch(model: keras.Model, start: keras.KerasTensor) -> tf.TensorSpec:
+    """Describe a batch of what an image set holds for a place in a model."""
+    if start is model.input:
+        return tf.TensorSpec(start.shape[:-1], tf.uint8)  # pixels, without their one channel
+    return tf.TensorSpec(start.shape, tf.float32)
+
+
+def _as_input(batch: tf.Tensor, start: keras.KerasTensor) -> tf.Tensor:
+    return tf.reshape(batch, (-1, *start.shape[1:]))
+
+
+def predict(values: Callable, images: ImageSet, batch_size: int) -> np.ndarray:
+    """Give the values (n, ...) that :func:`forward` computes of every image of a set."""
     starts = range(0, len(images), batch_size)
     rows = np.arange(len(images))
     return np.concatenate(
-        [logits(images.images(rows[start : start + batch_size])).numpy() for start in starts]
+        [values(images.images(rows[start : start + batch_size])).numpy() for start in starts]
     )
 
 
@@ -182,8 +205,8 @@ class _Run:
         self.epoch_length = epoch_length(images, settings)
         self.epoch_updates = -(-self.epoch_length // settings.batch_size)
         self.total_updates = self.epoch_updates * (settings.epochs + settings.fine_tune_epochs)
-        rows = np.linspace(0, images - 1, IMAGES).round().astype(int)
-        self.probe = Probe(model, training.images.images(rows), training.labels[rows])
+        self.probe_rows = np.linspace(0, images - 1, IMAGES).round().astype(int)
+        self.probe = Probe(model, training.labels[self.probe_rows])
         self.probe_steps = probe_steps(self.total_updates)
         self.rows: list[dict] = []
         self.best_epoch, self.best_weights = 0, None
@@ -204,8 +227,14 @@ class _Run:
     def epochs(self, phase: str, count: int, learning_rate: float, bar: tqdm) -> None:
         settings = self.settings
         optimizer = _optimizer(settings, learning_rate, count * self.epoch_updates)
-        self.step = _training_step(self.model, optimizer)
-        validate = forward(self.model)
+        start = self.model.input
+        self.images, validation = self.training.images, self.validation.images
+        if phase == "training" and self.training.features is not None:
+            start = output_of(self.model, frozen_backbone(self.model))
+            self.images, validation = self.training.features, self.validation.features
+        self.step = _training_step(self.model, optimizer, start)
+        self.probe.inputs = self.images.images(self.probe_rows)
+        validate = forward(self.model, start)
         before = len(self.rows)
         if self.resumes == phase:
             before = self._resume(optimizer)
@@ -214,7 +243,7 @@ class _Run:
             if self.checkpoint and self.rows:
                 self._keep(phase, before, optimizer)
             loss, accuracy = self._one_epoch(epoch, bar)
-            logits = predict(validate, self.validation.images, settings.batch_size)
+            logits = predict(validate, validation, settings.batch_size)
             val_loss = cross_entropy(logits, self.validation.labels)
             row = {
                 "epoch": epoch,
@@ -281,7 +310,7 @@ class _Run:
             measured = update in self.probe_steps
             if measured:
                 self.probe.before_update()
-            images, labels = training.images.images(batch), training.labels[batch]
+            images, labels = self.images.images(batch), training.labels[batch]
             sums += self.step(images, labels, training.weights[batch], False)[0].numpy()
             if measured:
                 self.probe.measure(update, self.step)
@@ -322,29 +351,30 @@ def _optimizer(settings, learning_rate, updates) -> keras.optimizers.Optimizer:
     return optimizer
 
 
-def _training_step(model, optimizer):
-    """Compile one update; it returns the batch's summed loss and number of right answers.
+def _training_step(model, optimizer, start):
+    """Compile one update, from what goes in at a place in the model.
+
+    It returns the batch's summed loss and number of right answers.
 
     Asked to measure, it updates nothing and also returns :func:`signals.measurements`: one
     compiled function serves both, as compiling takes longer than the few measurements.
     """
     watched, variables = blocks(model), model.trainable_variables
     logits_and_outputs = [model.get_layer("logits").output, *(block.output for block in watched)]
-    network = keras.Model(model.input, logits_and_outputs)
-    size = model.input_shape[1]
+    network = keras.Model(start, logits_and_outputs)
     optimizer.build(variables)
 
     @tf.function(
         input_signature=[
-            tf.TensorSpec((None, size, size), tf.uint8),
+            _batch(model, start),
             tf.TensorSpec((None,), tf.int32),
             tf.TensorSpec((None,), tf.float32),
             tf.TensorSpec((), tf.bool),
         ]
     )
-    def step(pixels, labels, weights, measure):
+    def step(batch, labels, weights, measure):
         with tf.GradientTape() as tape:
-            logits, *outputs = network(pixels[..., tf.newaxis], training=True)
+            logits, *outputs = network(_as_input(batch, start), training=True)
             losses = weights * tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
             penalty = tf.add_n(network.losses) if network.losses else 0.0
             loss = tf.reduce_mean(losses) + penalty

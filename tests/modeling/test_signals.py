@@ -30,8 +30,8 @@ def linear_model(weights, activation=None):
 
 def measured(model, pixels, labels, rate=0.0):
     """Measure before any update and after one of plain gradient descent."""
-    step = training._training_step(model, keras.optimizers.SGD(rate))
-    probe = signals.Probe(model, pixels, labels)
+    step = training._training_step(model, keras.optimizers.SGD(rate), model.input)
+    probe = signals.Probe(model, labels, pixels)
     probe.measure(0, step)
     probe.before_update()
     step(pixels, labels, np.ones(len(labels), np.float32), False)
@@ -92,11 +92,11 @@ def test_measuring_changes_neither_weights_nor_batch_statistics_nor_dropout():
     model = architectures.build(
         "model_4", 32, 2, activation="relu", dropout=0.5, l2=0.01, batch_norm=True
     )
-    step = training._training_step(model, keras.optimizers.Adam())
+    step = training._training_step(model, keras.optimizers.Adam(), model.input)
     pixels = np.random.default_rng(0).integers(0, 255, (8, 32, 32), np.uint8)
     labels = np.arange(8, dtype=np.int32) % 2
     before = [variable.numpy() for variable in model.variables]
-    probe = signals.Probe(model, pixels, labels)
+    probe = signals.Probe(model, labels, pixels)
     probe.measure(0, step)
     for variable, value in zip(model.variables, before, strict=True):
         assert np.array_equal(variable.numpy(), value), variable.path

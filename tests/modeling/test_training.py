@@ -110,7 +110,7 @@ def test_an_epoch_makes_one_update_a_batch_the_last_one_smaller(examples):
         "model_4", 32, 2, activation="relu", dropout=0.0, l2=0.0, batch_norm=False
     )
     optimizer = keras.optimizers.Adam()
-    step = training._training_step(model, optimizer)
+    step = training._training_step(model, optimizer, model.input)
     for start in range(0, 42, 8):
         rows = np.arange(start, min(start + 8, 42))
         step(examples.images.images(rows), examples.labels[rows], examples.weights[rows], False)

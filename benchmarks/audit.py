@@ -1,0 +1,54 @@
+"""The audit of a data set against CleanVision's search for exact and near duplicates."""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+from turns import PEERS, RESULTS, ROOT, run
+
+ROUNDS = 3
+
+
+def main() -> None:
+    """Run both in turn on all cores; count the pairs of CleanVision that the audit has."""
+    dataset = Path(sys.argv[1]).resolve()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+        manifest, theirs = folder / "manifest.csv", folder / "theirs.json"
+        ways = {
+            "audit": [
+                *(sys.executable, "-m", "stages.audit", dataset, "--manifest", manifest),
+                *("--conflicts", folder / "conflicts.csv", "--report", folder / "audit.json"),
+            ],
+            "cleanvision": [*(PEERS, ROOT / "benchmarks/audit_by_cleanvision.py", dataset, theirs)],
+        }
+        rows = []
+        for number in range(ROUNDS):
+            for way, command in ways.items():
+                seconds, _ = run(command, folder, PYTHONPATH=str(ROOT))
+                rows.append({"round": number, "way": way, "seconds": round(seconds, 2)})
+                print(rows[-1], file=sys.stderr)
+        ours = pd.read_csv(manifest).set_index("path")["cluster"]
+        # CleanVision puts more than two alike files in one set; one pair of a set is each with
+        # the first.
+        pairs = [
+            (kind, first, other)
+            for kind, sets in json.loads(theirs.read_text()).items()
+            for first, *others in sets
+            for other in others
+        ]
+        found = [
+            {"kind": kind, "a": a, "b": b, "found": bool(ours[a] == ours[b])}
+            for kind, a, b in pairs
+        ]
+    RESULTS.mkdir(exist_ok=True)
+    pd.DataFrame(rows).to_csv(RESULTS / "audit.csv", index=False, lineterminator="\n")
+    table = pd.DataFrame(found, columns=["kind", "a", "b", "found"]).sort_values(["kind", "a", "b"])
+    table.to_csv(RESULTS / "audit_pairs.csv", index=False, lineterminator="\n")
+
+
+if __name__ == "__main__":
+    main()
