@@ -9,7 +9,7 @@ endif
 # The stages call `python`, which is to be the one of .venv.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test lint lock sartaj verify reproduce vulnerabilities
+.PHONY: repro test lint lock sartaj verify reproduce vulnerabilities bench
 
 repro: .venv/installed  ## run every stage that something it depends on has changed
 	dvc repro
@@ -29,6 +29,18 @@ verify: .venv/installed  ## compare outputs and cache with dvc.lock; name what i
 
 reproduce: .venv/installed  ## run the last commit three times; name what differs
 	python tools/reproduce.py
+
+# What the benchmarks compare with, and on which images.
+SARTAJ ?= data/sartaj
+bench: .venv/installed .venv-peers/installed  ## measure speed, and write docs/performance.md
+	python benchmarks/machine.py
+	python benchmarks/training.py
+	python benchmarks/layers.py
+	python benchmarks/audit.py $(SARTAJ)
+	python benchmarks/prepare.py $(SARTAJ)
+	python benchmarks/pipeline.py $(SARTAJ)
+	python benchmarks/growth.py
+	python benchmarks/table.py
 
 # In an environment of its own, since it is no part of the lock that it looks at.
 vulnerabilities: .venv/installed  ## tell of known faults in the packages of the lock
@@ -55,4 +67,10 @@ lock: .venv/installed  ## make requirements.txt from requirements.in
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 	  -r requirements.txt
+	@touch $@
+
+.venv-peers/installed: benchmarks/requirements.txt
+	@$(PYTHON) -m venv .venv-peers
+	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check \
+	  -r benchmarks/requirements.txt
 	@touch $@

@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 RUNS = ("sartaj-128-keep", "sartaj-128-drop")
 NO_MODELS = {"look_up": "*look-up*", "majority": "*majority class*"}
-START, END = "<!-- {}: docs/results/table.py -->\n", "<!-- end of {} -->"
+START, END = "<!-- {}: {} -->\n", "<!-- end of {} -->"
 
 # As the origin study printed them; it reports no figures for the other models.
 STUDY = {
@@ -172,17 +172,17 @@ PARTS = {
 }
 
 
-def main() -> None:
-    """Replace the figures in every document."""
-    for document, parts in PARTS.items():
+def write(documents: dict, script: str) -> None:
+    """Replace the figures in every document, between the marks that name them and the script."""
+    for document, parts in documents.items():
         path = ROOT / document
         text = path.read_text(encoding="utf-8")
         for name, give in parts.items():
-            start, end = START.format(name), END.format(name)
+            start, end = START.format(name, script), END.format(name)
             before, rest = text.split(start)
             text = before + start + give() + end + rest.split(end)[1]
         path.write_text(text, encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":
-    main()
+    write(PARTS, "docs/results/table.py")

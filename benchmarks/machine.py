@@ -1,0 +1,30 @@
+"""Write down what everything is measured on."""
+
+import json
+import subprocess
+import sys
+
+import psutil
+from training import settings
+from turns import PEERS, RESULTS, ROOT
+
+sys.path.insert(0, str(ROOT))
+from stages.modeling import runtime
+
+PEER_VERSIONS = """
+from importlib.metadata import version
+for name in ("torch", "cleanvision"):
+    print(name, version(name))
+"""
+
+if __name__ == "__main__":
+    taken = runtime.configure(settings())
+    said = subprocess.run([PEERS, "-c", PEER_VERSIONS], check=True, capture_output=True, text=True)
+    facts = {
+        name: taken[name]
+        for name in ("device", "instruction_set", "threads", "precision", "versions")
+    }
+    facts["memory_gb"] = round(psutil.virtual_memory().total / 1e9)
+    facts["peers"] = ", ".join(said.stdout.splitlines())
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "machine.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,222 @@
+"""Write the figures of docs/performance.md, and its picture, from benchmarks/results.
+
+Run ``python benchmarks/table.py`` from the project's root; `make bench` does so.
+"""
+
+import json
+import runpy
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks/results"
+BATCH = 32  # as in training.py
+LEAST_SHARE = 0.01  # of the time of all layers, for a layer to be listed
+DOCUMENTS = runpy.run_path(str(ROOT / "docs/results/table.py"))
+
+
+def read(name: str) -> pd.DataFrame:
+    """Read the readings of one script."""
+    return pd.read_csv(RESULTS / f"{name}.csv")
+
+
+def in_columns(readings: pd.DataFrame, value: str) -> pd.DataFrame:
+    """Give a column a way and a row a round, whose readings were made in turn."""
+    return readings.pivot(index="round", columns="way", values=value)
+
+
+def markdown(header: list[str], rows: list[list]) -> str:
+    """Give a Markdown table, its first column to the left and the others to the right."""
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+    return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
+
+
+def machine() -> str:
+    """Say what everything was measured on."""
+    facts = json.loads((RESULTS / "machine.json").read_text(encoding="utf-8"))
+    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+    return (
+        f"{facts['device']}, {facts['threads']} threads, {facts['memory_gb']} GB; instructions "
+        f"{', '.join(facts['instruction_set'])}; `precision: auto` takes {facts['precision']} "
+        f"here. {versions}; peers: {facts['peers']}.\n"
+    )
+
+
+def training() -> str:
+    """Compare the ways to train model_1."""
+    rows = []
+    for size, readings in read("training").groupby("size"):
+        rates = in_columns(readings, "images_per_second")
+        others = [name for name in rates if name.startswith("pytorch")]
+        best = rates[others].median().idxmax()
+        rows.append(
+            [
+                f"{size} x {size}",
+                f"{rates['keras fit'].median():.3g}",
+                f"{rates['ours'].median():.3g}",
+                _ratio(rates["ours"] / rates["keras fit"]),
+                f"{rates[best].median():.3g} ({best.removeprefix('pytorch ').replace('_', ' ')})",
+                _ratio(rates["ours"] / rates[best]),
+                f"{(rates['ours'] / rates['matmul']).median():.0%}",
+                f"{(rates['ours'] / rates['reading']).median():.1%}",
+            ]
+        )
+    return markdown(
+        [
+            "images",
+            "Keras `fit`, float32, images/s",
+            "ours, images/s",
+            "ours / Keras",
+            "PyTorch's best, images/s",
+            "ours / PyTorch",
+            "share of the matrix product",
+            "reading, share of a step",
+        ],
+        rows,
+    )
+
+
+def layers() -> str:
+    """Tell which layers take the time of a step, and at what share of the matrix product."""
+    table = read("layers")
+    rates = read("training").groupby(["size", "way"])["images_per_second"].median()
+    sizes = table["size"].unique()
+    seconds = table.pivot(index="layer", columns="size", values="seconds")
+    shares = (seconds / seconds.sum()).reindex(table["layer"].unique())
+    rows = [
+        [name, *(f"{shares.loc[name, size]:.0%}" for size in sizes)]
+        for name in shares.index[shares.max(axis=1) >= LEAST_SHARE]
+    ]
+    sums = [seconds[size].sum() * rates[size, "ours"] / BATCH for size in sizes]
+    rows.append(["all, over a step of ours", *(f"{share:.0%}" for share in sums)])
+    return markdown(["layer alone, forward and backward", *(f"{n} x {n}" for n in sizes)], rows)
+
+
+def repro() -> str:
+    """Tell where the seconds of the default pipeline go."""
+    table = read("repro")
+    table["group"] = table["stage"].str.partition("@")[0]
+    groups = table.groupby("group", sort=False)[["process", "body", "compute"]].sum()
+    rows = []
+    for name, seconds in groups.iterrows():
+        start = seconds["process"] - seconds["body"] if name != "dvc" else 0
+        rest = seconds["process"] - start - seconds["compute"]
+        cells = (seconds["process"], start, seconds["compute"], rest)
+        rows.append([name, *(f"{cell:.1f}" for cell in cells)])
+    whole, compute = groups["process"].sum(), groups["compute"].sum()
+    said = (
+        f"\nAll: {whole:.0f} s, {whole / compute:.2f} times the {compute:.0f} s of bare compute of "
+        "the trainings.\n"
+    )
+    header = ["stage", "seconds", "start of Python and imports", "bare compute", "all else"]
+    return markdown(header, rows) + said
+
+
+def nothing() -> str:
+    """Compare what a run costs that has nothing to do."""
+    return _turns("nothing", "dvc status of a bare dvc add")
+
+
+def audit() -> str:
+    """Compare the audit with CleanVision, in time and in what is found."""
+    pairs = read("audit_pairs")
+    found = pairs.groupby("kind")["found"].agg(["sum", "size"])
+    said = "".join(
+        f"- {kind.replace('_', ' ')}: the audit has {row['sum']} of {row['size']} pairs\n"
+        for kind, row in found.iterrows()
+    )
+    missed = pairs.loc[~pairs["found"], ["a", "b"]].itertuples(index=False)
+    names = "; ".join(f"{a} and {Path(b).name}" for a, b in missed)
+    return _turns("audit", "cleanvision") + "\n" + said + (f"- not: {names}\n" if names else "")
+
+
+def prepare() -> str:
+    """Compare prepare with Pillow alone."""
+    return _turns("prepare", "pillow")
+
+
+def growth() -> str:
+    """Tell how seconds and memory of the stages grow with the set."""
+    table = _by_stage()
+    rows = []
+    for stage, readings in table.groupby("stage", sort=False):
+        seconds, memory = readings["body"].to_numpy(), readings["mb"].to_numpy()
+        exponent = np.log(seconds[-1] / seconds[-2]) / np.log(4) if seconds[-2] else np.nan
+        rows.append(
+            [
+                stage,
+                *(f"{value:.1f}" for value in seconds),
+                f"{exponent:.2f}",
+                *(f"{value:.0f}" for value in memory),
+            ]
+        )
+    times = table["times"].unique()
+    header = ["stage", *(f"seconds at {n}x" for n in times), "exponent, last step"]
+    return markdown([*header, *(f"MB at {n}x" for n in times)], rows)
+
+
+def _by_stage() -> pd.DataFrame:
+    """Add up the readings of a stage that runs for several models."""
+    table = read("growth")
+    table["stage"] = table["stage"].str.partition("@")[0]
+    grouped = table.groupby(["times", "stage"], sort=False)
+    return grouped.agg({"body": "sum", "mb": "max"}).reset_index()
+
+
+def _turns(name: str, reference: str) -> str:
+    seconds = in_columns(read(name), "seconds")
+    rows = [
+        [way, f"{seconds[way].median():.1f}", _ratio(seconds[way] / seconds[reference])]
+        for way in sorted(seconds, key=lambda way: way != reference)
+    ]
+    return markdown(["", "seconds, median", f"times {reference}"], rows)
+
+
+def _ratio(ratios: pd.Series) -> str:
+    """Give the median of the ratios of each round, with the least and the largest."""
+    return f"{ratios.median():.2f} ({ratios.min():.2f} to {ratios.max():.2f})"
+
+
+def draw() -> None:
+    """Draw training and growth."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
+    rates = read("training").groupby(["size", "way"])["images_per_second"].median().unstack()
+    ways = [way for way in rates if way != "reading"]
+    places = np.arange(len(rates))
+    for number, way in enumerate(sorted(ways, key=lambda way: -rates[way].iloc[0])):
+        width = 0.8 / len(ways)
+        label = "matrix product alone" if way == "matmul" else way.replace("_", " ")
+        left.bar(places + number * width, rates[way], width, label=label)
+    left.set_xticks(places + 0.4 - width / 2, [f"{size} x {size}" for size in rates.index])
+    left.set(yscale="log", ylabel="images per second", title="Training model_1, batch 32")
+    left.legend(fontsize=8)
+    for stage, readings in _by_stage().groupby("stage", sort=False):
+        right.plot(readings["times"], readings["body"].clip(lower=0.1), marker="o", label=stage)
+    ticks = sorted(read("growth")["times"].unique())
+    right.set(xscale="log", yscale="log", xlabel="times the default data", ylabel="seconds")
+    right.set_xticks(ticks, [str(tick) for tick in ticks])
+    right.minorticks_off()
+    right.set_title("Growth of the stages, imports left out")
+    right.legend(fontsize=8, ncols=2)
+    figure.savefig(ROOT / "docs/performance.png", dpi=110, metadata={"Software": None})
+
+
+PARTS = {
+    "docs/performance.md": {
+        "machine": machine,
+        "training": training,
+        "layers": layers,
+        "repro": repro,
+        "nothing": nothing,
+        "audit": audit,
+        "prepare": prepare,
+        "growth": growth,
+    },
+}
+
+if __name__ == "__main__":
+    DOCUMENTS["write"](PARTS, "benchmarks/table.py")
+    draw()
