@@ -9,12 +9,12 @@ endif
 # The stages call `python`, which is to be the one of .venv.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test lint lock sartaj verify reproduce vulnerabilities bench
+.PHONY: repro test lint lock sartaj verify reproduce vulnerabilities bench cluster
 
 repro: .venv/installed  ## run every stage that something it depends on has changed
 	dvc repro
 
-test: .venv/installed  ## run the tests, and show how much of stages/ they run
+test: .venv/cluster  ## run the tests, and show how much of stages/ they run
 	coverage erase
 	coverage run -m pytest
 	coverage combine --quiet
@@ -44,7 +44,8 @@ bench: .venv/installed .venv-peers/installed  ## measure speed, and write docs/p
 
 # In an environment of its own, since it is no part of the lock that it looks at.
 vulnerabilities: .venv/installed  ## tell of known faults in the packages of the lock
-	uvx pip-audit --requirement requirements.txt --require-hashes --disable-pip --strict || \
+	uvx pip-audit --requirement requirements.txt --requirement requirements-cluster.txt \
+	  --require-hashes --disable-pip --strict || \
 	  { echo "Above: known faults, or why the database of advisories could not be asked" >&2; exit 1; }
 
 # Where the public set is, and at which commit.
@@ -55,10 +56,14 @@ sartaj: .venv/installed  ## bring the public data set into data/sartaj, and chec
 	dvc get "$(SARTAJ_URL)" . --rev $(SARTAJ_REV) --out data/sartaj
 	dvc status data/sartaj.dvc
 
-lock: .venv/installed  ## make requirements.txt from requirements.in
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-emit-find-links --custom-compile-command 'make lock' --quiet \
-	  requirements.in --output-file requirements.txt
+cluster: .venv/cluster  ## install Dask, for `compute: tcp://...`; see docs/scaling.md
+
+COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --no-emit-find-links --custom-compile-command 'make lock' --quiet
+
+lock: .venv/installed  ## make requirements.txt from requirements.in, and those of extras
+	$(COMPILE) requirements.in --output-file requirements.txt
+	$(COMPILE) requirements-cluster.in --output-file requirements-cluster.txt
 
 .venv/installed: requirements.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or \
@@ -67,6 +72,11 @@ lock: .venv/installed  ## make requirements.txt from requirements.in
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 	  -r requirements.txt
+	@touch $@
+
+.venv/%: requirements-%.txt .venv/installed
+	@echo "Installing $< into .venv"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 .venv-peers/installed: benchmarks/requirements.txt

@@ -1,6 +1,7 @@
 """Open every image, refuse what is not a slice, and find the twins within and across the splits."""
 
 import argparse
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from stages.console import stage
 from stages.errors import InputError
 from stages.imaging.dataset import SPLITS, list_files, require_dataset, unreadable
 from stages.imaging.decoding import Refused, decode, file_digest, pixel_digest
-from stages.imaging.twins import cluster, find_twins, fingerprint
+from stages.imaging.twins import LAID, cluster, find_twins, fingerprint
 from stages.parallel import map_in_order
 from stages.storage import write_json, write_table
 
@@ -41,14 +42,15 @@ def main() -> None:
         )
         rows, fingerprints = [], []
         items = files[["path", "class", "refused"]].values.tolist()
-        for row, found in map_in_order(look, items, "audit"):
+        for row, found in map_in_order(look, items, "audit", compute=parameters.compute):
             rows.append(row)
             if row["accepted"]:
                 fingerprints.append(found)
         looked = pd.DataFrame(rows, columns=COLUMNS).astype({"accepted": bool})
         manifest = pd.concat([files, looked], axis=1)
         _require_few_refused(manifest, parameters)
-        manifest = _with_twins(manifest, np.stack(fingerprints) if fingerprints else None)
+        found = np.stack(fingerprints) if fingerprints else None
+        manifest = _with_twins(manifest, found, parameters.compute, arguments.manifest.parent)
         conflicts = _conflicts(manifest)
         summary = summarise(manifest, conflicts, parameters.classes)
         write_table(arguments.manifest, manifest)
@@ -104,14 +106,27 @@ def _require_few_refused(manifest: pd.DataFrame, parameters: params.Parameters) 
         )
 
 
-def _with_twins(manifest: pd.DataFrame, fingerprints: np.ndarray | None) -> pd.DataFrame:
-    """Add the twin cluster of every accepted image, and the cluster that shows it mirrored."""
+def _with_twins(
+    manifest: pd.DataFrame, fingerprints: np.ndarray | None, compute: str, shared: Path
+) -> pd.DataFrame:
+    """Add the twin cluster of every accepted image, and the cluster that shows it mirrored.
+
+    On a cluster, what its workers compare lies in the folder `shared` meanwhile.
+    """
+    for left in shared.glob(f"{LAID}*"):  # by a run that was killed
+        shutil.rmtree(left)
     clusters = pd.array([pd.NA] * len(manifest), dtype="Int64")
     mirrors = clusters.copy()
     if fingerprints is not None:
         accepted = np.flatnonzero(manifest["accepted"])
-        on_every_core = partial(map_in_order, title="twins", unit="row of tiles", chunksize=1)
-        found = find_twins(fingerprints, apply=on_every_core)
+        shared.mkdir(parents=True, exist_ok=True)
+        found = find_twins(
+            fingerprints,
+            apply=partial(
+                map_in_order, title="twins", unit="row of tiles", chunksize=1, compute=compute
+            ),
+            folder=None if compute == "local" else shared,
+        )
         labels = cluster(len(accepted), found.twins)
         clusters[accepted] = labels
         for one, other in found.mirrors:

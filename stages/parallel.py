@@ -1,37 +1,62 @@
-"""Work on many files at once, on every core."""
+"""Work on many files at once: on every core of this machine, or on a cluster."""
 
+import asyncio
+import logging
 import os
+import pickle
 import signal
+import sys
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
+from functools import cache
+from hashlib import sha256
+from importlib.metadata import version
+from itertools import islice
 from multiprocessing import get_context, parent_process
+from pathlib import Path
 from threading import Thread
+from typing import NamedTuple
 
 from tqdm import tqdm
 
-from stages.errors import InputError
+from stages.console import LOCKS
+from stages.errors import InputError, one_line
 
 IN_FLIGHT = 1024  # results held at once, so that memory does not grow with the data
+CONNECT = 10  # seconds that a scheduler has to answer, and to have a worker
+LOST = 60  # seconds after which a cluster whose workers have all gone is given up
+# What results could depend on, beside the code.
+PACKAGES = ("numpy", "pillow", "scipy", "threadpoolctl")
 
 
 def map_in_order(
-    function: Callable, items: Sequence, title: str, unit: str = "image", chunksize: int = 16
+    function: Callable,
+    items: Sequence,
+    title: str,
+    unit: str = "image",
+    chunksize: int = 16,
+    compute: str = "local",
 ) -> Iterator:
-    """Apply a function to each item in processes of its own, and give the results in order.
+    """Apply a function to each item in other processes, and give the results in order.
 
     Parameters
     ----------
     function : callable
-        Of one item; it and the items can be pickled.
+        Of one item; it and the items can be pickled. On a cluster it may run twice for an item,
+        where a worker was lost; the paths it opens are read as from this process's folder.
     items : sequence
     title : str
-        Of the progress bar; it is shown on a terminal only.
+        Of the progress bar, which is shown on a terminal only; no other call that runs in the
+        same folder at the same time has it.
     unit : str
         What the progress bar calls an item.
     chunksize : int
         Items handed to a process at once; few where each takes long.
+    compute : str
+        ``local`` for a process a core of this machine, or the address of a Dask scheduler.
 
     Yields
     ------
@@ -41,36 +66,49 @@ def map_in_order(
     Raises
     ------
     InputError
-        If a process was killed.
+        If a process was killed here, or the cluster cannot do the work: the sentence says why.
     """
+    engine = _processes() if compute == "local" else _cluster(compute, title)
     with (
         tqdm(total=len(items), desc=title, unit=unit, disable=None) as bar,
-        _workers() as pool,
+        engine as (submit, result, cores),
     ):
+        parts = (items[start : start + chunksize] for start in range(0, len(items), chunksize))
+        futures = (submit(function, part) for part in parts)
+        waiting = deque(islice(futures, max(IN_FLIGHT // chunksize, 2 * cores)))
         try:
-            for start in range(0, len(items), IN_FLIGHT):
-                part = items[start : start + IN_FLIGHT]
-                for result in pool.map(function, part, chunksize=chunksize):
+            while waiting:
+                results = result(waiting.popleft())
+                waiting.extend(islice(futures, 1))
+                for found in results:
                     bar.update()
-                    yield result
-        except BrokenProcessPool:
-            raise InputError(
-                "a process that worked on the images was killed, as the system does where memory "
-                "is short; run it again"
-            ) from None
+                    yield found
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _apply(function: Callable, items: Sequence) -> list:
+    return [function(item) for item in items]
 
 
 @contextmanager
-def _workers() -> Iterator[ProcessPoolExecutor]:
-    """Start processes that leave Ctrl-C to this one: what is ignored here is ignored there."""
+def _processes() -> Iterator[tuple[Callable, Callable, int]]:
+    """Start a process a core; they leave Ctrl-C to this one: what is ignored here is so there."""
     count = os.cpu_count() or 1
-    # Spawned, since forking a process that has threads can hang.
-    with ProcessPoolExecutor(count, get_context("spawn"), _watch_parent) as pool:
-        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        for _ in range(count):  # as long as none is idle, a task starts one more
-            pool.submit(int)
-        signal.signal(signal.SIGINT, handler)
-        yield pool
+    try:
+        # Spawned, since forking a process that has threads can hang.
+        with ProcessPoolExecutor(count, get_context("spawn"), _watch_parent) as pool:
+            handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+            for _ in range(count):  # as long as none is idle, a task starts one more
+                pool.submit(int)
+            signal.signal(signal.SIGINT, handler)
+            yield lambda *task: pool.submit(_apply, *task), Future.result, count
+    except BrokenProcessPool:
+        raise InputError(
+            "a process that worked on the images was killed, as the system does where memory "
+            "is short; run it again"
+        ) from None
 
 
 def _watch_parent() -> None:
@@ -81,3 +119,129 @@ def _watch_parent() -> None:
 def _end_with_parent() -> None:
     parent_process().join()
     os._exit(1)
+
+
+class _Run(NamedTuple):
+    """What a worker of a cluster has to have in common with the process that it works for."""
+
+    folder: str  # where paths start
+    token: str  # the file that holds `key`, which tells this folder from another of its name
+    key: str
+    versions: tuple[tuple[str, str], ...]
+
+
+@contextmanager
+def _cluster(address: str, title: str) -> Iterator[tuple[Callable, Callable, int]]:
+    """Connect to a Dask scheduler; see docs/scaling.md for what its workers need."""
+    try:  # no one else has it installed
+        import cloudpickle
+        from distributed import CancelledError, Client, KilledWorker, Security, wait
+        from distributed.comm import connect
+    except ModuleNotFoundError:
+        raise InputError(
+            f"compute is '{address}', which needs Dask; `make cluster` installs it"
+        ) from None
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # a sentence says it, below
+
+    async def greet() -> None:
+        """Bound the wait for an answer, which Client does not where something else listens."""
+        security = Security().get_connection_args("client")
+        comm = await asyncio.wait_for(connect(address, timeout=CONNECT, **security), CONNECT)
+        await comm.close()
+
+    try:
+        asyncio.run(greet())
+        client = Client(address, timeout=CONNECT)
+    except Exception as error:  # OSError, and whatever TLS without its settings raises
+        reason = one_line(error) or f"silent for {CONNECT} seconds"
+        raise InputError(
+            f"compute is '{address}', but no Dask scheduler answers there ({reason})"
+        ) from None
+    token = LOCKS / f"{title}.cluster"
+
+    def submit(function: Callable, items: Sequence):
+        # Pickled here, so that a worker compares versions before it opens what it was sent.
+        work = cloudpickle.dumps((function, items))
+        return client.submit(_work, work, run, pure=False)
+
+    def result(future) -> list:
+        while True:
+            try:
+                wait(future, timeout=LOST)
+            except TimeoutError:
+                _require_workers(client, address)
+            else:
+                return future.result()
+
+    with client:
+        try:
+            _require_workers(client, address)
+            run = _Run(os.getcwd(), os.fspath(token), client.id, _versions())
+            LOCKS.mkdir(exist_ok=True)
+            token.write_text(run.key, encoding="utf-8")
+            yield submit, result, sum(client.nthreads().values())
+        except CancelledError:
+            raise InputError(
+                f"the Dask scheduler at {address} is gone, and its work with it; run it again"
+            ) from None
+        except KilledWorker as error:
+            raise InputError(
+                f"{error.allowed_failures + 1} workers of {address} were killed at the same "
+                "images, as the system does where memory is short; run it again"
+            ) from None
+        finally:
+            token.unlink(missing_ok=True)
+
+
+def _require_workers(client, address: str) -> None:
+    try:
+        client.wait_for_workers(1, timeout=CONNECT)
+    except TimeoutError:
+        raise InputError(
+            f"the Dask scheduler at {address} has no workers; start some, as docs/scaling.md says"
+        ) from None
+
+
+def _work(work: bytes, run: _Run) -> list:
+    """Apply a function to items, both pickled, in a worker of a cluster."""
+    _require_alike(run)
+    with chdir(run.folder):
+        return _apply(*pickle.loads(work))
+
+
+@cache  # once a run
+def _require_alike(run: _Run) -> None:
+    """Raise InputError unless this worker would do what the process that it works for does."""
+    from distributed import get_worker
+
+    worker = get_worker()
+    if worker.state.nthreads != 1:  # chdir and the threads of linear algebra are of a process
+        raise InputError(
+            f"the Dask worker {worker.address} has {worker.state.nthreads} threads; start it with "
+            "--nthreads 1, and as many as there are cores"
+        )
+    for (name, wanted), (_, here) in zip(run.versions, _versions(), strict=True):
+        if here != wanted:
+            raise InputError(
+                f"the Dask worker {worker.address} has {name} {here}, but it needs {wanted}; "
+                "start it anew, in this project's folder and environment"
+            )
+    try:
+        alike = Path(run.folder, run.token).read_text(encoding="utf-8") == run.key
+    except OSError:
+        alike = False
+    if not alike:
+        raise InputError(
+            f"the Dask worker {worker.address} does not see the folder {run.folder}; all machines "
+            "of a cluster share it, at the same path"
+        )
+
+
+@cache  # of what this process has loaded, whatever becomes of the files
+def _versions() -> tuple[tuple[str, str], ...]:
+    code = sha256()
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        code.update(path.read_bytes())
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    packages = [(name, version(name)) for name in PACKAGES]
+    return ("the code stages/", code.hexdigest()[:8]), ("Python", python), *packages

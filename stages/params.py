@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from stages.errors import InputError, one_line
 
@@ -31,6 +38,15 @@ RESERVED = {"all", "cluster", "confidence", "path", "source", "split", "class", 
 RESERVED |= {"predicted", "transform", "reason", "model", "layer"}
 
 LONGEST = 120  # characters of what a sentence quotes
+
+
+def _local_or_address(value: str) -> str:
+    if value != "local" and not re.fullmatch(r"(tcp|tls)://\S+:\d+", value):
+        raise ValueError(
+            f"is {_shortly(value)}, but takes local, or the address of a Dask scheduler, such as "
+            "tcp://host:8786 or tls://host:8786"
+        )
+    return value
 
 
 class Section(BaseModel):
@@ -180,6 +196,7 @@ class Parameters(Section):
     activation: Activation
     seed: Seed
     shard_mb: Positive
+    compute: Annotated[str, AfterValidator(_local_or_address)]
     language: Literal["en", "fr"]
     phantom: Phantom
     audit: Audit

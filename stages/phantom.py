@@ -17,10 +17,11 @@ def main() -> None:
     arguments = parser.parse_args()
 
     with stage("phantom") as done:
+        parameters = params.load()
         truth = draw_dataset(
             arguments.output,
-            **params.load().phantom.model_dump(),
-            apply=partial(map_in_order, title="phantom"),
+            **parameters.phantom.model_dump(),
+            apply=partial(map_in_order, title="phantom", compute=parameters.compute),
         )
         counts = truth["split"].value_counts()
         done(

@@ -48,7 +48,7 @@ def main() -> None:
             mode=parameters.prepare.resize,
         )
         paths = pd.concat(list(sets.values()))["path"].tolist()
-        images = map_in_order(load, paths, "prepare")
+        images = map_in_order(load, paths, "prepare", compute=parameters.compute)
         for name, rows in sets.items():
             index = pd.DataFrame(
                 {

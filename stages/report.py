@@ -83,7 +83,8 @@ def gather(arguments: argparse.Namespace, parameters: params.Parameters) -> dict
         name: _model(reports, name, reliability[reliability["model"] == name], parameters, language)
         for name in names
     }
-    unused = {"models", "train"}  # shown by model
+    # Shown by model; and what no result depends on.
+    unused = {"models", "train", "compute"}
     if parameters.dataset != PHANTOM:
         unused.add("phantom")
     results = {

@@ -62,6 +62,8 @@ def test_every_parameter_has_a_comment():
         ("train.dropout", 1.0, "less than 1"),
         ("train.schedule", "linear", "'constant', 'cosine' or 'reduce_on_plateau'"),
         ("image_size", 8, "greater than or equal to 32"),
+        ("compute", "http://host:8786", "takes local, or the address of a Dask scheduler, such as"),
+        ("compute", "tcp://host", "tcp://host:8786 or tls://host:8786"),
         ("leakage", "remove", "'drop' or 'keep'"),
         ("classes", ["glioma_tumor"], "at least 2"),
         ("classes", ["a", "../b"], "match pattern"),

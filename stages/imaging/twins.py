@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 
 SIDE = 64  # of a fingerprint; the pyramid's levels are 16, 32 and 64
 BATCH = 256  # pairs registered at once
+LAID = ".twins.partial"  # how the name of the folder of mapped files starts; Git and DVC ignore it
 
 
 class Twins(NamedTuple):
@@ -52,6 +53,7 @@ def find_twins(
     fingerprints: np.ndarray,
     chunk: int = 512,
     apply: Callable[[Callable, list], Iterable] = map,
+    folder: Path | None = None,
 ) -> Twins:
     """Compare all slices with all.
 
@@ -67,6 +69,8 @@ def find_twins(
     apply : callable, optional
         Applies a function to each item of a list and gives the results in order, as ``map`` does;
         :func:`stages.parallel.map_in_order` does it on every core.
+    folder : Path, optional
+        Where the mapped files lie meanwhile, if not where temporary files do.
 
     Returns
     -------
@@ -81,9 +85,9 @@ def find_twins(
         for start in range(0, len(fingerprints), chunk)
     ]
     found: dict = {False: [np.empty((0, 2), np.int64)], True: [np.empty((0, 2), np.int64)]}
-    with TemporaryDirectory() as folder:
-        _write_pyramids(Path(folder), fingerprints)
-        find = partial(_find_pairs, folder=Path(folder), chunk=chunk)
+    with TemporaryDirectory(prefix=LAID, dir=folder) as laid:
+        _write_pyramids(Path(laid), fingerprints)
+        find = partial(_find_pairs, folder=Path(laid), chunk=chunk)
         for (mirrored, *_), pairs in zip(rows, apply(find, rows), strict=True):
             found[mirrored].append(pairs)
     twins, mirrors = (np.unique(np.concatenate(parts), axis=0) for parts in found.values())

@@ -1,0 +1,396 @@
+"""A Dask cluster gives the same bytes, and where it cannot work a sentence says why.
+
+Schedulers and workers are the real ones, processes of their own on this machine.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stages import parallel
+from stages.errors import InputError
+from stages.imaging.twins import find_twins
+from stages.parallel import map_in_order
+
+distributed = pytest.importorskip("distributed", reason="`make cluster` installs Dask")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="sends signals")
+
+AUDIT = "audit data/phantom --manifest made/manifest.csv --conflicts made/conflicts.csv "
+AUDIT += "--report made/audit.json"
+
+
+@contextmanager
+def dask(*arguments, cwd, before=()):
+    """Run a command of Dask as a user types it, and end it and what it started."""
+    with open(Path(cwd) / ".locks/dask.log", "ab") as log:
+        process = subprocess.Popen(
+            [*before, sys.executable, "-m", "dask", *arguments],
+            cwd=cwd,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def until(condition):
+    for _ in range(4000):  # 200 s, which only what hangs takes
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    raise TimeoutError
+
+
+class Cluster:
+    """A scheduler on a free port, its workers in order of their start, and a client to look in."""
+
+    def __init__(self, folder, stack):
+        self.folder, self.stack, self.workers = folder, stack, []
+        (folder / ".locks").mkdir(exist_ok=True)
+        told = folder / ".locks/scheduler.json"
+        told.unlink(missing_ok=True)
+        options = ("--host", "127.0.0.1", "--port", "0", "--dashboard-address", ":0")
+        start = dask("scheduler", *options, "--scheduler-file", str(told), cwd=folder)
+        self.scheduler = stack.enter_context(start)
+        self.address = until(lambda: told.exists() and told.stat().st_size and self._read(told))
+        self.client = distributed.Client(self.address, timeout=100, set_as_default=False)
+        stack.callback(self.client.close)
+
+    def _read(self, told):
+        with suppress(ValueError):
+            return json.loads(told.read_text(encoding="utf-8"))["address"]
+
+    def start_worker(self, threads=1, cwd=None, before=()):
+        """Start a worker of one process, and wait until the scheduler knows it."""
+        options = ("--nthreads", str(threads), "--no-nanny", "--no-dashboard")
+        start = dask("worker", self.address, *options, cwd=cwd or self.folder, before=before)
+        self.workers.append(self.stack.enter_context(start))
+        self.client.wait_for_workers(len(self.workers), timeout=100)
+
+    def holds(self, state=None):
+        """Count the tasks that the scheduler holds, of any state or of one."""
+
+        def count(dask_scheduler):
+            return sum(state in (None, task.state) for task in dask_scheduler.tasks.values())
+
+        return self.client.run_on_scheduler(count)
+
+    def done(self):
+        """Count the tasks ever done."""
+        return self.client.run_on_scheduler(
+            lambda dask_scheduler: dask_scheduler.transition_counter
+        )
+
+
+@contextmanager
+def cluster_in(folder, workers):
+    with ExitStack() as stack:
+        cluster = Cluster(folder, stack)
+        for _ in range(workers):
+            cluster.start_worker()
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def cluster(reproduced, tmp_path_factory):
+    """A scheduler and two workers in a copy of the reproduced project, for tests that kill none."""
+    project = reproduced.copy(tmp_path_factory.mktemp("cl") / "my project é")
+    with cluster_in(project.folder, workers=2) as cluster:
+        cluster.project = project
+        project.set(compute=cluster.address)
+        yield cluster
+
+
+@pytest.fixture
+def breakable(cluster, tmp_path):
+    """A scheduler and two workers in a project of their own, to be killed."""
+    project = cluster.project.copy(tmp_path / "my project é")
+    with cluster_in(project.folder, workers=2) as breakable:
+        breakable.project = project
+        project.set(compute=breakable.address)
+        yield breakable
+
+
+def start_stage(command, folder, **variables):
+    return subprocess.Popen(
+        [sys.executable, "-m", *f"stages.{command}".split()],
+        cwd=folder,
+        env=os.environ | variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # What runs these tests in the background may have them ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+
+
+def same_as_committed(project):
+    """Tell whether what audit and prepare made is what the pipeline has made on this machine."""
+    pairs = {
+        "made/manifest.csv": "data/audit/manifest.csv",
+        "made/audit.json": "reports/audit.json",
+        "made/conflicts.csv": "reports/label_conflicts.csv",
+    }
+    return all(
+        (project.folder / one).read_bytes() == (project.folder / other).read_bytes()
+        for one, other in pairs.items()
+    )
+
+
+def left(folder):
+    return [path for path in folder.rglob(".*.partial*") if ".dvc" not in path.parts]
+
+
+def test_where_the_work_is_done_changes_no_byte_and_reruns_nothing(cluster):
+    """`dvc.lock` has the digests of all that phantom, audit and prepare wrote."""
+    project = cluster.project
+    assert json.loads(project.dvc("status", "--json", "dvc.yaml")) == {}
+    before = cluster.done()
+    project.dvc("repro", "--single-item", "--force", "phantom", "audit", "prepare")
+    assert cluster.done() - before > 3 * 100  # by the cluster, indeed
+    assert project.git("status", "--short") == " M params.yaml\n"
+    assert left(project.folder) == []
+    assert cluster.holds() == 0
+
+
+def test_a_killed_worker_costs_time_and_nothing_else(breakable):
+    stage = start_stage(AUDIT, breakable.folder)
+    until(lambda: stage.poll() is not None or breakable.holds("processing"))
+    breakable.workers[0].kill()
+    _, said = stage.communicate()
+    assert (stage.returncode, said) == (0, "")
+    assert same_as_committed(breakable.project)
+    assert len(breakable.client.nthreads()) == 1
+
+
+def test_a_worker_of_a_local_cluster_is_killed_again_and_again_and_no_result_is_lost(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+
+    def slowly(n):
+        time.sleep(0.02)
+        return n, os.getpid()
+
+    with distributed.LocalCluster(**options, silence_logs=50) as local:
+        found = map_in_order(
+            slowly, range(200), "test", chunksize=2, compute=local.scheduler_address
+        )
+        results = [next(found)]
+        for _ in range(2):
+            os.kill(results[-1][1], signal.SIGKILL)
+            results += [next(found) for _ in range(60)]
+        results += found
+    assert [n for n, _ in results] == list(range(200))
+    assert len({pid for _, pid in results}) > 2
+
+
+def test_the_scheduler_holds_no_more_than_is_in_flight(cluster, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(parallel, "IN_FLIGHT", 12)
+    found = map_in_order(lambda n: n, range(500), "test", chunksize=2, compute=cluster.address)
+    taken = []
+    for n in found:
+        taken.append(n)
+        if n % 50 == 0:
+            assert cluster.holds() <= 12 / 2
+    assert taken == list(range(500))
+    assert cluster.holds() == 0
+
+
+def test_a_cluster_finds_the_twins_that_one_process_finds(cluster, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(1)
+    one = rng.integers(0, 256, (6, 2, 64, 64), np.uint8)
+    fingerprints = np.concatenate([one, one[:2], one[3:4, ..., ::-1]])
+    apply = partial(map_in_order, title="twins", chunksize=1, compute=cluster.address)
+    alone, together = find_twins(fingerprints, 4), find_twins(fingerprints, 4, apply, tmp_path)
+    assert len(alone.twins) == 2
+    for one, other in zip(alone, together, strict=True):
+        assert one.tobytes() == other.tobytes()
+    assert left(tmp_path) == []
+
+
+def test_ctrl_c_ends_a_stage_without_a_word_and_cancels_its_tasks(breakable):
+    stage = start_stage(AUDIT, breakable.folder)
+    until(lambda: stage.poll() is not None or breakable.holds("processing"))
+    os.killpg(stage.pid, signal.SIGINT)
+    assert stage.communicate() == ("", "")
+    assert stage.returncode == 130
+    until(lambda: breakable.holds() == 0)
+    assert left(breakable.folder) == []
+
+
+def test_what_a_killed_twin_search_leaves_behind_is_cleared_by_the_next(breakable):
+    made = breakable.folder / "made"
+    stage = start_stage(AUDIT, breakable.folder)
+    until(lambda: stage.poll() is not None or left(made))
+    stage.kill()
+    stage.communicate()
+    assert [path.name.startswith(".twins.partial") for path in left(made)] == [True]
+    until(lambda: breakable.holds() == 0)
+    breakable.project.run(sys.executable, "-m", *f"stages.{AUDIT}".split())
+    assert left(made) == []
+    assert same_as_committed(breakable.project)
+    assert breakable.project.git("status", "--short", "--", "made/.*") == ""
+
+
+def sentence(address, function=lambda n: n, items=range(40), **options):
+    """Give the sentence that a use of a cluster ends with."""
+    with pytest.raises(InputError) as error:
+        list(map_in_order(function, items, "test", chunksize=1, compute=address, **options))
+    return str(error.value)
+
+
+@pytest.fixture
+def impatient(tmp_path, monkeypatch):
+    """Wait a second only, in a folder where a test can leave its files."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(parallel, "CONNECT", 1)
+    monkeypatch.setattr(parallel, "LOST", 1)
+
+
+@pytest.mark.parametrize("who", ["no one", "someone else", "someone without TLS"])
+def test_where_no_scheduler_answers_a_sentence_says_so(impatient, who):
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        if who != "no one":
+            listening.listen()
+        scheme = "tls" if who == "someone without TLS" else "tcp"
+        address = f"{scheme}://127.0.0.1:{listening.getsockname()[1]}"
+        said = sentence(address)
+    assert said.startswith(f"compute is '{address}', but no Dask scheduler answers there (")
+    assert "\n" not in said
+
+
+def test_a_stage_gives_an_absent_scheduler_ten_seconds_and_ends_with_one_line(cluster, tmp_path):
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{listening.getsockname()[1]}"
+        project = cluster.project.copy(tmp_path / "my project é")
+        project.set(compute=address)
+        assert parallel.CONNECT == 10
+        said = project.run(*f"python -m stages.{AUDIT}".split(), succeeds=False)
+    assert said.count("\n") == 1
+    assert said.startswith(f"audit: compute is '{address}', but no Dask scheduler answers there (")
+
+
+def test_a_cluster_that_loses_its_workers_or_its_scheduler_ends_with_a_sentence(
+    breakable, impatient
+):
+    def killing(victims):
+        """Kill after the first result; the others are not reached by the workers until then."""
+        found = map_in_order(slowly, range(400), "test", chunksize=1, compute=breakable.address)
+        next(found)
+        for victim in victims:
+            victim.kill()
+        with pytest.raises(InputError) as error:
+            list(found)
+        return str(error.value)
+
+    def slowly(n):
+        time.sleep(0.05)
+
+    none = f"the Dask scheduler at {breakable.address} has no workers; start some, as "
+    assert killing(breakable.workers).startswith(none)
+    until(lambda: not breakable.client.nthreads())
+    assert sentence(breakable.address).startswith(none)  # nor has it any at the start
+    breakable.workers.clear()
+    breakable.start_worker()
+    gone = f"the Dask scheduler at {breakable.address} is gone, and its work with it; run it again"
+    assert killing([breakable.scheduler]) == gone
+
+
+def test_an_item_that_kills_its_workers_ends_with_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    with distributed.LocalCluster(**options, silence_logs=50) as local:
+        said = sentence(local.scheduler_address, lambda n: os._exit(1), [0])
+    assert "4 workers of " in said
+    assert "were killed at the same images" in said
+
+
+def test_an_error_of_a_function_comes_through_as_it_is(cluster, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def fails(n):
+        raise InputError(f"{n} is not as the audit saw it")
+
+    assert sentence(cluster.address, fails) == "0 is not as the audit saw it"
+    assert list(map_in_order(str, range(3), "test", compute=cluster.address)) == ["0", "1", "2"]
+
+
+def test_a_worker_with_other_code_or_more_threads_is_named(breakable, tmp_path, impatient):
+    for worker in breakable.workers:
+        worker.kill()
+    until(lambda: not breakable.client.nthreads())
+    breakable.workers.clear()
+    breakable.start_worker(threads=2)
+    assert "has 2 threads; start it with --nthreads 1" in sentence(breakable.address)
+    breakable.workers.pop().kill()
+    until(lambda: not breakable.client.nthreads())
+    other = breakable.project.copy(tmp_path / "other")
+    with (other.folder / "stages/imaging/decoding.py").open("a") as file:
+        file.write("# as it was last week\n")
+    breakable.start_worker(cwd=other.folder)
+    said = sentence(breakable.address)
+    assert "has the code stages/ " in said
+    assert "start it anew, in this project's folder and environment" in said
+
+
+def test_a_worker_that_does_not_share_the_folder_is_named(breakable, tmp_path, monkeypatch):
+    own = tmp_path / "not shared"
+    own.mkdir()
+    monkeypatch.chdir(own)
+    hide = f'mount -t tmpfs tmpfs "{own}" && exec "$@"'
+    before = ("unshare", "--mount", "sh", "-c", hide, "sh")
+    if subprocess.run([*before, "true"], capture_output=True).returncode:
+        pytest.skip("a file system is mounted by root alone")
+    for worker in breakable.workers:
+        worker.kill()
+    until(lambda: not breakable.client.nthreads())
+    breakable.workers.clear()
+    breakable.start_worker(before=before)
+    assert f"does not see the folder {own}; all machines" in sentence(breakable.address)
+
+
+def test_without_dask_a_sentence_says_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    said = sentence("tcp://127.0.0.1:8786")
+    assert said == "compute is 'tcp://127.0.0.1:8786', which needs Dask; `make cluster` installs it"
+
+
+def test_dask_is_not_imported_for_local_work(tmp_path):
+    script = """
+import sys
+from stages import audit, phantom, prepare
+from stages.parallel import map_in_order
+if __name__ == "__main__":
+    assert list(map_in_order(str, [1, 2], "test")) == ["1", "2"]
+    assert not {"dask", "distributed", "cloudpickle"} & set(sys.modules)
+"""
+    (tmp_path / "script.py").write_text(script)
+    root = str(Path(__file__).parent.parent)
+    subprocess.run(
+        [sys.executable, "script.py"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": root},
+        check=True,
+    )
