@@ -2,11 +2,14 @@
 
 Pairs are proposed by a coarse correlation of all with all, then registered to each other and
 compared level by level of an image pyramid, so that a re-encoded, rescaled, brightened, padded or
-cropped copy is told from the next slice of the same head, which differs somewhere.
+cropped copy is told from the next slice of the same head, which differs somewhere. In a large set,
+only the likest that are proposed for a slice are registered.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -20,7 +23,10 @@ from threadpoolctl import threadpool_limits
 
 SIDE = 64  # of a fingerprint; the pyramid's levels are 16, 32 and 64
 BATCH = 256  # pairs registered at once
-LAID = ".twins.partial"  # how the name of the folder of mapped files starts; Git and DVC ignore it
+# Beyond so many slices, a slice is registered to its NEAREST alone, by coarse correlation. To
+# register all that are proposed takes most of the time then, and is quadratic. docs/scaling.md has
+# what either takes, and that the same twins are found.
+EXACT, NEAREST = 20_000, 32
 
 
 class Twins(NamedTuple):
@@ -50,49 +56,76 @@ def fingerprint(pixels: np.ndarray) -> np.ndarray:
 
 
 def find_twins(
-    fingerprints: np.ndarray,
+    fingerprints: Iterable[np.ndarray],
     chunk: int = 512,
     apply: Callable[[Callable, list], Iterable] = map,
     folder: Path | None = None,
+    exact: int = EXACT,
+    nearest: int = NEAREST,
 ) -> Twins:
     """Compare all slices with all.
 
-    Beside the fingerprints (8 KiB a slice), levels of their pyramids (10 KiB a slice) lie in files
+    The fingerprints (8 KiB a slice) and levels of their pyramids (10 KiB a slice) lie in files
     that all processes map; memory holds one tile of the comparison a process, whatever the number
     of slices. Time is quadratic.
 
     Parameters
     ----------
-    fingerprints : ndarray (N, 2, 64, 64), uint8
+    fingerprints : iterable of ndarray (2, 64, 64), uint8
+        Taken one after another.
     chunk : int
         Slices compared at once are a tile of `chunk` by `chunk`; no result depends on it.
     apply : callable, optional
         Applies a function to each item of a list and gives the results in order, as ``map`` does;
         :func:`stages.parallel.map_in_order` does it on every core.
     folder : Path, optional
-        Where the mapped files lie meanwhile, if not where temporary files do.
+        Where the files are made, and removed; the system's own folder for such if none is given.
+    exact : int
+        Up to so many slices, every pair that is proposed is registered. Beyond, a slice is
+        registered to its `nearest`, and so to every one that is as like as these.
+    nearest : int
+        Slices of a cluster larger than this may all be each other's nearest. So the first of every
+        such cluster is compared with all slices.
 
     Returns
     -------
     Twins
         Two arrays (P, 2) of int64, each sorted. A pair that is alike both ways, as symmetrical
-        images are, is a twin and not a mirror.
+        images are, is a twin and not a mirror. Beyond `exact`, twins connect a cluster, and are not
+        all its pairs.
     """
-    rows = [
-        (mirrored, view, start)
-        for mirrored in (False, True)
-        for view in range(len(PROPOSED))
-        for start in range(0, len(fingerprints), chunk)
-    ]
-    found: dict = {False: [np.empty((0, 2), np.int64)], True: [np.empty((0, 2), np.int64)]}
-    with TemporaryDirectory(prefix=LAID, dir=folder) as laid:
-        _write_pyramids(Path(laid), fingerprints)
-        find = partial(_find_pairs, folder=Path(laid), chunk=chunk)
-        for (mirrored, *_), pairs in zip(rows, apply(find, rows), strict=True):
-            found[mirrored].append(pairs)
-    twins, mirrors = (np.unique(np.concatenate(parts), axis=0) for parts in found.values())
-    labels = cluster(len(fingerprints), twins)
-    return Twins(twins, mirrors[labels[mirrors[:, 0]] != labels[mirrors[:, 1]]])
+    with TemporaryDirectory(dir=folder) as files:
+        count = _write_pyramids(Path(files), fingerprints)
+        found = {mirrored: np.empty((0, 2), np.int64) for mirrored in (False, True)}
+
+        def compare(slices: np.ndarray, nearest: int | None) -> None:
+            rows = [
+                _Row(mirrored, view, slices[start : start + chunk], nearest)
+                for mirrored in found
+                for view in range(len(PROPOSED))
+                for start in range(0, len(slices), chunk)
+            ]
+            parts: dict = {mirrored: [pairs] for mirrored, pairs in found.items()}
+            find = partial(_find_pairs, folder=Path(files), chunk=chunk)
+            for row, pairs in zip(rows, apply(find, rows), strict=True):
+                parts[row.mirrored].append(np.sort(pairs, axis=1))
+            for mirrored, pairs in parts.items():
+                found[mirrored] = np.unique(np.concatenate(pairs), axis=0)
+
+        compare(np.arange(count), None if count <= exact else nearest)
+        compared = np.full(count, count <= exact)
+        while len(firsts := _firsts_of_large(cluster(count, found[False]), nearest, compared)):
+            compare(firsts, count)
+            compared[firsts] = True
+    labels, mirrors = cluster(count, found[False]), found[True]
+    return Twins(found[False], mirrors[labels[mirrors[:, 0]] != labels[mirrors[:, 1]]])
+
+
+def _firsts_of_large(labels: np.ndarray, size: int, compared: np.ndarray) -> np.ndarray:
+    """Give the first slice of every cluster of more than `size` slices, unless it was compared."""
+    _, firsts, sizes = np.unique(labels, return_index=True, return_counts=True)
+    firsts = firsts[sizes > size]
+    return firsts[~compared[firsts]]
 
 
 def cluster(n: int, pairs: np.ndarray) -> np.ndarray:
@@ -113,31 +146,51 @@ def cluster(n: int, pairs: np.ndarray) -> np.ndarray:
     return connected_components(graph, directed=False)[1]
 
 
-def _write_pyramids(folder: Path, fingerprints: np.ndarray) -> None:
-    """Write fingerprints, and the levels that many pairs need, to files to be mapped.
+class _Row(NamedTuple):
+    """A row of tiles: some slices in one view, compared with all.
+
+    With `nearest`, each is registered to so many that it correlates with most; with None, to every
+    one that comes after it.
+    """
+
+    mirrored: bool
+    view: int
+    slices: np.ndarray
+    nearest: int | None
+
+
+def _write_pyramids(folder: Path, fingerprints: Iterable[np.ndarray]) -> int:
+    """Write fingerprints, and the levels that many pairs need, to files to be mapped; count them.
 
     By plain writes: on a full disk they raise OSError, where numpy.save may lose the last bytes
     and a write to mapped memory ends the process.
     """
-    (folder / "fingerprints").write_bytes(fingerprints.tobytes())
-    for side in STORED:
-        with (folder / str(side)).open("wb") as file:
-            for k in range(0, len(fingerprints), BATCH):
-                views = fingerprints[k : k + BATCH].swapaxes(0, 1)
-                file.write(np.stack([_detail(view, side) for view in views], axis=1).tobytes())
+    count, fingerprints = 0, iter(fingerprints)
+    with ExitStack() as stack:
+        files = {
+            side: stack.enter_context((folder / str(side)).open("wb")) for side in (SIDE, *STORED)
+        }
+        while batch := list(islice(fingerprints, BATCH)):
+            images = np.stack(batch)
+            files[SIDE].write(images.tobytes())
+            for side in STORED:
+                details = [_detail(view, side) for view in images.swapaxes(0, 1)]
+                files[side].write(np.stack(details, axis=1).tobytes())
+            count += len(batch)
+    return count
 
 
-def _find_pairs(row: tuple[bool, int, int], folder: Path, chunk: int) -> np.ndarray:
+def _find_pairs(row: _Row, folder: Path, chunk: int) -> np.ndarray:
     """Compare a row of tiles: propose the pairs that correlate, keep those of the same slice."""
-    mirrored, view, start = row
+    mirrored, view, slices, _ = row
     flip = slice(None, None, -1 if mirrored else 1)
 
-    def mapped(name: str, dtype: type, side: int) -> np.ndarray:
-        whole = np.asarray(np.memmap(folder / name, dtype, "r"))
+    def mapped(dtype: type, side: int) -> np.ndarray:
+        whole = np.asarray(np.memmap(folder / str(side), dtype, "r"))
         return whole.reshape(-1, len(PROPOSED), side, side)[:, view]
 
-    fingerprints = mapped("fingerprints", np.uint8, SIDE)
-    stored = {side: mapped(str(side), np.float32, side) for side in STORED}
+    fingerprints = mapped(np.uint8, SIDE)
+    stored = {side: mapped(np.float32, side) for side in STORED}
 
     def level(images, side: int) -> np.ndarray:
         return stored[side][images] if side in stored else _detail(fingerprints[images], side)
@@ -145,12 +198,9 @@ def _find_pairs(row: tuple[bool, int, int], folder: Path, chunk: int) -> np.ndar
     found = [np.empty((0, 2), np.int64)]
     # One thread, so that processes do not get in each other's way and results are the same bytes.
     with threadpool_limits(1):
-        rows = {side: level(slice(start, start + chunk), side) for side in STORED}
+        rows = {side: level(slices, side) for side in STORED}
         inverses = {side: _inverse(images) for side, images in rows.items()}
-        for column in range(start, len(fingerprints), chunk):
-            columns = level(slice(column, column + chunk), 16)[..., flip]
-            pairs = np.argwhere(_unit(rows[16]) @ _unit(columns).T > PROPOSED[view])
-            pairs = pairs[start + pairs[:, 0] < column + pairs[:, 1]]
+        for pairs in _propose(row, rows[16], stored[16], chunk):
             for k in range(0, len(pairs), BATCH):
                 i, j = pairs[k : k + BATCH].T
                 motion = np.zeros((len(i), 4), np.float32)
@@ -158,16 +208,49 @@ def _find_pairs(row: tuple[bool, int, int], folder: Path, chunk: int) -> np.ndar
                     if side in STORED:
                         fixed, inverse = rows[side][i], inverses[side][i]
                     else:
-                        fixed = level(start + i, side)
+                        fixed = level(slices[i], side)
                         inverse = _inverse(fixed)
-                    moving = level(column + j, side)[..., flip]
+                    moving = level(j, side)[..., flip]
                     motion = _register(fixed, moving, inverse, motion, steps)
                     alike = measure(fixed, *_warp(moving, motion)) > threshold
                     i, j, motion = i[alike], j[alike], motion[alike]
                     if not len(i):
                         break
-                found.append(np.stack([start + i, column + j], axis=1))
+                found.append(np.stack([slices[i], j], axis=1))
     return np.concatenate(found)
+
+
+def _propose(row: _Row, rows: np.ndarray, images: np.ndarray, chunk: int) -> Iterator[np.ndarray]:
+    """Yield pairs worth registering: a place in the row's slices, and another slice."""
+    mirrored, view, slices, nearest = row
+    units = _unit(rows)
+    least = np.full(len(slices), PROPOSED[view], np.float32)
+    pairs, scores = np.empty((0, 2), np.int64), np.empty(0, np.float32)
+    waiting: list[tuple[np.ndarray, np.ndarray]] = []
+    for column in range(0 if nearest else slices[0], len(images), chunk):
+        columns = images[column : column + chunk, :, :: -1 if mirrored else 1]
+        correlation = units @ _unit(columns).T
+        new = np.argwhere(correlation > least[:, None])
+        score = correlation[*new.T]
+        new[:, 1] += column
+        i, j = new.T
+        if nearest is None:
+            yield new[slices[i] < j]
+            continue
+        waiting.append((new[slices[i] != j], score[slices[i] != j]))
+        last = column + chunk >= len(images)
+        if last or sum(len(some) for some, _ in waiting) > nearest * len(slices):
+            pairs, scores = (
+                np.concatenate(parts) for parts in zip((pairs, scores), *waiting, strict=True)
+            )
+            order = np.lexsort((pairs[:, 1], -scores, pairs[:, 0]))
+            pairs, scores, waiting = pairs[order], scores[order], []
+            place = np.arange(len(pairs)) - np.searchsorted(pairs[:, 0], pairs[:, 0])
+            full = place == nearest - 1
+            least[pairs[full, 0]] = scores[full]
+            pairs, scores = pairs[place < nearest], scores[place < nearest]
+    if nearest:
+        yield pairs
 
 
 # The least correlation of the coarsest levels that makes a pair worth registering, of frames and
