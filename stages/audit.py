@@ -1,7 +1,7 @@
 """Open every image, refuse what is not a slice, and find the twins within and across the splits."""
 
 import argparse
-import shutil
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -13,9 +13,9 @@ from stages.console import stage
 from stages.errors import InputError
 from stages.imaging.dataset import SPLITS, list_files, require_dataset, unreadable
 from stages.imaging.decoding import Refused, decode, file_digest, pixel_digest
-from stages.imaging.twins import LAID, cluster, find_twins, fingerprint
+from stages.imaging.twins import Twins, cluster, find_twins, fingerprint
 from stages.parallel import map_in_order
-from stages.storage import write_json, write_table
+from stages.storage import scratch, write_json, write_table
 
 COLUMNS = ("width", "height", "mode", "sha256", "pixels_sha256", "accepted", "reason")
 UNKNOWN_CLASS = "its folder is not one of the classes"
@@ -40,17 +40,18 @@ def main() -> None:
             classes=parameters.classes,
             max_pixels=parameters.audit.max_pixels,
         )
-        rows, fingerprints = [], []
-        items = files[["path", "class", "refused"]].values.tolist()
-        for row, found in map_in_order(look, items, "audit", compute=parameters.compute):
-            rows.append(row)
-            if row["accepted"]:
-                fingerprints.append(found)
-        looked = pd.DataFrame(rows, columns=COLUMNS).astype({"accepted": bool})
-        manifest = pd.concat([files, looked], axis=1)
-        _require_few_refused(manifest, parameters)
-        found = np.stack(fingerprints) if fingerprints else None
-        manifest = _with_twins(manifest, found, parameters.compute, arguments.manifest.parent)
+        rows: list[tuple] = []
+        compare = partial(
+            map_in_order,
+            title="twins",
+            unit="row of tiles",
+            chunksize=1,
+            compute=parameters.compute,
+        )
+        with scratch(arguments.manifest) as folder:
+            fingerprints = _look_at_all(files, look, rows, parameters)
+            twins = find_twins(fingerprints, apply=compare, folder=folder)
+        manifest = _with_twins(_with_looks(files, rows), twins)
         conflicts = _conflicts(manifest)
         summary = summarise(manifest, conflicts, parameters.classes)
         write_table(arguments.manifest, manifest)
@@ -62,6 +63,23 @@ def main() -> None:
             f"{twins['testing_with_twin_in_training']} of {summary['images']['Testing']['all']} "
             f"Testing images have a twin in Training"
         )
+
+
+def _look_at_all(
+    files: pd.DataFrame, look: Callable, rows: list[tuple], parameters: params.Parameters
+) -> Iterator[np.ndarray]:
+    """Append a row a file to `rows`, and yield the fingerprints of slices, which fill a disk."""
+    items = files[["path", "class", "refused"]].values.tolist()
+    for row, found in map_in_order(look, items, "audit", compute=parameters.compute):
+        rows.append(tuple(row[name] for name in COLUMNS))
+        if row["accepted"]:
+            yield found
+    _require_few_refused(_with_looks(files, rows), parameters)
+
+
+def _with_looks(files: pd.DataFrame, rows: list[tuple]) -> pd.DataFrame:
+    looked = pd.DataFrame(rows, columns=COLUMNS).astype({"accepted": bool})
+    return pd.concat([files, looked], axis=1)
 
 
 def _look(item: list[str | None], folder: Path, classes: list[str], max_pixels: int):
@@ -106,31 +124,15 @@ def _require_few_refused(manifest: pd.DataFrame, parameters: params.Parameters) 
         )
 
 
-def _with_twins(
-    manifest: pd.DataFrame, fingerprints: np.ndarray | None, compute: str, shared: Path
-) -> pd.DataFrame:
-    """Add the twin cluster of every accepted image, and the cluster that shows it mirrored.
-
-    On a cluster, what its workers compare lies in the folder `shared` meanwhile.
-    """
-    for left in shared.glob(f"{LAID}*"):  # by a run that was killed
-        shutil.rmtree(left)
+def _with_twins(manifest: pd.DataFrame, found: Twins) -> pd.DataFrame:
+    """Add the twin cluster of every accepted image, and the cluster that shows it mirrored."""
     clusters = pd.array([pd.NA] * len(manifest), dtype="Int64")
     mirrors = clusters.copy()
-    if fingerprints is not None:
-        accepted = np.flatnonzero(manifest["accepted"])
-        shared.mkdir(parents=True, exist_ok=True)
-        found = find_twins(
-            fingerprints,
-            apply=partial(
-                map_in_order, title="twins", unit="row of tiles", chunksize=1, compute=compute
-            ),
-            folder=None if compute == "local" else shared,
-        )
-        labels = cluster(len(accepted), found.twins)
-        clusters[accepted] = labels
-        for one, other in found.mirrors:
-            mirrors[accepted[one]], mirrors[accepted[other]] = labels[other], labels[one]
+    accepted = np.flatnonzero(manifest["accepted"])
+    labels = cluster(len(accepted), found.twins)
+    clusters[accepted] = labels
+    for one, other in found.mirrors:
+        mirrors[accepted[one]], mirrors[accepted[other]] = labels[other], labels[one]
     columns = ["path", "split", "class", "width", "height", "mode", "sha256", "pixels_sha256"]
     integers = {"width": "Int64", "height": "Int64"}
     manifest = manifest.assign(cluster=clusters, mirror=mirrors).astype(integers)

@@ -52,6 +52,22 @@ def written_aside(path: str | Path) -> Iterator[Path]:
         _remove(aside)
 
 
+@contextmanager
+def scratch(path: str | Path) -> Iterator[Path]:
+    """Give an empty folder beside an output, for what memory is too small for while it is made.
+
+    It is removed at the end; what a killed process left is removed at the start.
+    """
+    path = Path(path)
+    folder = path.with_name(f".{path.name}.partial.scratch")
+    _remove(folder)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        _remove(folder)
+
+
 def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)

@@ -11,6 +11,7 @@ from stages.storage import (
     ImageSet,
     read_images,
     read_table,
+    scratch,
     write_images,
     write_json,
     write_table,
@@ -85,6 +86,21 @@ def test_what_a_killed_run_left_behind_is_replaced(tmp_path):
     (tmp_path / ".set.partial" / "index.csv").write_text("half")
     write_images(tmp_path / "set", index_of(2), iter(np.zeros((2, 8, 8), np.uint8)), 1)
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
+
+
+def test_a_scratch_folder_is_empty_at_first_and_gone_at_the_end_even_of_a_failure(tmp_path):
+    left = tmp_path / ".manifest.csv.partial.scratch" / "of a killed run"
+    left.mkdir(parents=True)
+
+    def fail():
+        with scratch(tmp_path / "manifest.csv") as folder:
+            assert list(folder.iterdir()) == []
+            (folder / "fingerprints").write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("damage", ["truncate", "remove", "index", "no index"])

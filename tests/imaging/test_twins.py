@@ -1,6 +1,7 @@
 """Twins are found by what is seen, and neighbours in one head are not twins."""
 
 import io
+import tracemalloc
 from functools import partial
 
 import numpy as np
@@ -134,6 +135,42 @@ def test_every_core_finds_the_same_as_one():
     assert (len(alone.twins), len(alone.mirrors)) == (1, 2)
     for one, other in zip(alone, together, strict=True):
         assert one.tobytes() == other.tobytes()
+
+
+def test_the_nearest_alone_give_the_exact_answer():
+    slices = [head(seed) for seed in range(8)] + [CHANGES[change](head(1)) for change in CHANGES]
+    slices += [jpeg(head(seed), 50)[:, ::-1] for seed in (2, 5)]
+    fingerprints = [fingerprint(p) for p in slices]
+    exact, nearest = find_twins(fingerprints), find_twins(fingerprints, exact=0)
+    assert len(exact.mirrors) == 2
+    for one, other in zip(nearest, exact, strict=True):
+        np.testing.assert_array_equal(one, other)
+    for chunk in (1, 5):
+        fewer = find_twins(fingerprints, chunk, exact=0, nearest=3)
+        together = cluster(len(slices), fewer.twins)
+        assert np.array_equal(together, cluster(len(slices), exact.twins))
+        np.testing.assert_array_equal(fewer.mirrors, exact.mirrors)
+
+
+def test_copies_stay_together_where_all_nearest_of_each_are_copies_of_its_own_kind():
+    one, other = fingerprint(head(1)), fingerprint(CHANGES["all at once"](head(1)))
+    fingerprints = [one, other] * 5 + [fingerprint(head(2))]
+    found = find_twins(fingerprints, exact=0, nearest=4)
+    pairs = {frozenset(pair) for pair in found.twins.tolist()}
+    assert {4, 6} in pairs  # of a kind
+    assert {5, 6} not in pairs  # of two kinds, and neither the first of its cluster
+    assert cluster(11, found.twins).tolist() == [0] * 10 + [1]
+
+
+def test_the_twin_search_keeps_no_fingerprints_in_memory():
+    generator = np.random.default_rng(0)
+    count, size = 2000, 2 * 64 * 64
+    tracemalloc.start()
+    fingerprints = (generator.integers(0, 256, (2, 64, 64), np.uint8) for _ in range(count))
+    find_twins(fingerprints, chunk=32, exact=0)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < count * size * 0.9
 
 
 def test_clusters_follow_pairs_and_are_numbered_in_order_of_appearance():

@@ -1,0 +1,88 @@
+"""Measure the twin search: what it takes, and whether the nearest alone give the exact answer.
+
+    python benchmarks/twin_search.py sartaj data/sartaj
+    python benchmarks/twin_search.py "10,000 warped" /tmp/large/10000/data
+
+From the project's root, on a data set; /tmp/large is what benchmarks/large_set.py made. A row a way
+goes to benchmarks/results/twin_search.csv:
+
+way
+    `exact` registers every pair that the coarse correlation proposes, `nearest` the likest alone.
+cpu_seconds
+    Of one core, on fingerprints that were made before; peak_mb the most memory that it allocated.
+pairs, clusters
+    Twins that were found, and slices that they make of the images.
+recall, same_clusters
+    The share of the exact search's twins in one cluster here, and whether all clusters are its own.
+"""
+
+import argparse
+import sys
+import tracemalloc
+from functools import partial
+from pathlib import Path
+from time import process_time
+
+import numpy as np
+import pandas as pd
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))  # the project is run in place
+
+from stages.imaging.dataset import list_files  # noqa: E402
+from stages.imaging.decoding import Refused, decode  # noqa: E402
+from stages.imaging.twins import cluster, find_twins, fingerprint  # noqa: E402
+from stages.parallel import map_in_order  # noqa: E402
+
+TABLE = ROOT / "benchmarks/results/twin_search.csv"
+
+
+def look(path: str, folder: Path) -> np.ndarray | None:
+    """Give the fingerprint of a file, None if it is no slice."""
+    try:
+        return fingerprint(decode(folder / path, 50_000_000).pixels)
+    except Refused:
+        return None
+
+
+def main() -> None:
+    """Search in both ways, and put their rows in place of the old ones."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", help="of the set, in the table")
+    parser.add_argument("dataset", type=Path)
+    arguments = parser.parse_args()
+    paths = list_files(arguments.dataset)["path"].tolist()
+    found = map_in_order(partial(look, folder=arguments.dataset), paths, "fingerprints")
+    fingerprints = np.stack([one for one in found if one is not None])
+    count, rows = len(fingerprints), []
+    for way, exact in (("exact", count), ("nearest", 0)):
+        tracemalloc.start()
+        start = process_time()
+        twins = find_twins(fingerprints, exact=exact).twins
+        seconds, (_, peak) = process_time() - start, tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        labels = cluster(count, twins)
+        if way == "exact":
+            truth, expected = twins, labels
+        rows.append(
+            {
+                "set": arguments.name,
+                "images": count,
+                "way": way,
+                "cpu_seconds": round(seconds),
+                "peak_mb": round(peak / 1e6),
+                "pairs": len(twins),
+                "clusters": int(labels.max()) + 1,
+                "recall": float(np.mean(labels[truth[:, 0]] == labels[truth[:, 1]])),
+                "same_clusters": bool(np.array_equal(labels, expected)),
+            }
+        )
+        print(rows[-1], flush=True)
+    old = [pd.read_csv(TABLE)] if TABLE.exists() else []
+    table = pd.concat([*old, pd.DataFrame(rows)]).drop_duplicates(["set", "way"], keep="last")
+    TABLE.parent.mkdir(exist_ok=True)
+    table.to_csv(TABLE, index=False, lineterminator="\n")
+
+
+if __name__ == "__main__":
+    main()
