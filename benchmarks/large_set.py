@@ -124,13 +124,11 @@ def _warped(number: int, folder: Path) -> np.ndarray:
 
 def limited(command: list, folder: Path, limit_mb: int) -> subprocess.Popen:
     """Start a process that, as every one it starts, gets no more memory of its own than that."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    running = subprocess.Popen([sys.executable, *command], cwd=folder, env=environment)
     limit = round(limit_mb * 1e6)
-    return subprocess.Popen(
-        [sys.executable, *command],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (limit, limit)),
-    )
+    resource.prlimit(running.pid, resource.RLIMIT_DATA, (limit, limit))
+    return running
 
 
 def require_limit(folder: Path, limit_mb: int) -> None:

@@ -45,8 +45,7 @@ def written_aside(path: str | Path) -> Iterator[Path]:
         os.replace(aside, path)
         _remove(old)
     except OSError as error:
-        if error.errno and not error.filename:  # of an open file, which does not know its name
-            error.filename = str(path)
+        _name(error, path)
         raise
     finally:
         _remove(aside)
@@ -64,8 +63,17 @@ def scratch(path: str | Path) -> Iterator[Path]:
     folder.mkdir(parents=True)
     try:
         yield folder
+    except OSError as error:
+        _name(error, path)
+        raise
     finally:
         _remove(folder)
+
+
+def _name(error: OSError, path: Path) -> None:
+    """Tell what was written, where it is an open file that failed, which does not know its name."""
+    if error.errno and not error.filename:
+        error.filename = str(path)
 
 
 def _remove(path: Path) -> None:

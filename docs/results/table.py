@@ -165,9 +165,59 @@ def probe() -> str:
     return "\n".join(lines) + "\n"
 
 
+def large_set() -> str:
+    """Give what each stage took on large sets, as a Markdown table, and how memory grows."""
+    rows = pd.read_csv(ROOT / "benchmarks/results/large_set.csv")
+    lines = [
+        "| images | stage | clock, s | processors, s | memory of its own, MB "
+        "| asked for by one process, MB | pages of files, MB |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows.itertuples():
+        lines.append(
+            f"| {row.images:,} | {row.stage} | {row.seconds} | {row.cpu_seconds} | {row.peak_mb} "
+            f"| {row.data_mb} | {row.mapped_mb} |"
+        )
+    grown = []
+    for stage, own in rows.groupby("stage", sort=False):
+        low, high = own.iloc[0], own.iloc[-1]
+        if high["images"] > low["images"]:
+            each = (high["peak_mb"] - low["peak_mb"]) * 1e3 / (high["images"] - low["images"])
+            grown.append(f"{max(each, 0):.1f} KB in {stage}")
+    audits = rows[rows["stage"] == "audit"]
+    found = [
+        f"{row.found:.0f} of {row.planted:.0f} planted twins and {row.others:.0f} others among "
+        f"{row.images:,} images"
+        for row in audits.itertuples()
+    ]
+    return (
+        "\n".join(lines)
+        + f"\n\nFrom the smallest set to the largest, memory grew by {', '.join(grown)} an image. "
+        + f"The audit found {'; '.join(found)}.\n"
+    )
+
+
+def twin_search() -> str:
+    """Give what both ways of searching twins take and find, as a Markdown table."""
+    lines = [
+        "| set | images | registered | one core, s | memory, MB | pairs | slices "
+        "| twins together | same clusters |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in pd.read_csv(ROOT / "benchmarks/results/twin_search.csv").itertuples():
+        lines.append(
+            f"| {row.set} | {row.images:,} "
+            f"| {'all proposed' if row.way == 'exact' else 'the nearest'} | {row.cpu_seconds} "
+            f"| {row.peak_mb} | {row.pairs:,} | {row.clusters:,} | {row.recall:.1%} "
+            f"| {'yes' if row.same_clusters else 'no'} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
 PARTS = {
     "README.md": {"audit": audit, "results": table, "meaning": meaning, "studies": studies},
     "docs/results/README.md": {"probe": probe},
+    "docs/scaling.md": {"large_set": large_set, "twin_search": twin_search},
     "docs/reliability.md": {"tolerances": tolerances, "load": load},
 }
 
