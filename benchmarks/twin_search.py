@@ -12,6 +12,9 @@ cpu_seconds
     Of one core, on fingerprints that were made before; peak_mb the most memory that it allocated.
 pairs, clusters
     Twins that were found, and slices that they make of the images.
+product_ns, proposed
+    Of one core for the coarse correlation of a pair, in one of four ways (two views, mirrored or
+    not), and the pairs it proposes in all of them.
 recall, same_clusters
     The share of the exact search's twins in one cluster here, and whether all clusters are its own.
 """
@@ -25,13 +28,14 @@ from time import process_time
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # the project is run in place
 
 from stages.imaging.dataset import list_files  # noqa: E402
 from stages.imaging.decoding import Refused, decode  # noqa: E402
-from stages.imaging.twins import cluster, find_twins, fingerprint  # noqa: E402
+from stages.imaging import twins  # noqa: E402
 from stages.parallel import map_in_order  # noqa: E402
 
 TABLE = ROOT / "benchmarks/results/twin_search.csv"
@@ -40,9 +44,25 @@ TABLE = ROOT / "benchmarks/results/twin_search.csv"
 def look(path: str, folder: Path) -> np.ndarray | None:
     """Give the fingerprint of a file, None if it is no slice."""
     try:
-        return fingerprint(decode(folder / path, 50_000_000).pixels)
+        return twins.fingerprint(decode(folder / path, 50_000_000).pixels)
     except Refused:
         return None
+
+
+def correlate(fingerprints: np.ndarray, chunk: int = 512) -> dict:
+    """Measure the coarse correlation of all pairs, without what follows it."""
+    views = [twins._detail(view, 16) for view in fingerprints.swapaxes(0, 1)]
+    count, proposed, start = len(fingerprints), 0, process_time()
+    with threadpool_limits(1):
+        for first in range(0, count, chunk):
+            slices = np.arange(first, min(first + chunk, count))
+            for mirrored in (False, True):
+                for view, images in enumerate(views):
+                    row = twins._Row(mirrored, view, slices, None)
+                    pairs = twins._propose(row, images[slices], images, chunk)
+                    proposed += sum(map(len, pairs))
+    seconds = process_time() - start
+    return {"product_ns": round(1e9 * seconds / (4 * count**2 / 2), 1), "proposed": proposed}
 
 
 def main() -> None:
@@ -54,16 +74,16 @@ def main() -> None:
     paths = list_files(arguments.dataset)["path"].tolist()
     found = map_in_order(partial(look, folder=arguments.dataset), paths, "fingerprints")
     fingerprints = np.stack([one for one in found if one is not None])
-    count, rows = len(fingerprints), []
+    count, rows, coarse = len(fingerprints), [], correlate(fingerprints)
     for way, exact in (("exact", count), ("nearest", 0)):
         tracemalloc.start()
         start = process_time()
-        twins = find_twins(fingerprints, exact=exact).twins
+        pairs = twins.find_twins(fingerprints, exact=exact).twins
         seconds, (_, peak) = process_time() - start, tracemalloc.get_traced_memory()
         tracemalloc.stop()
-        labels = cluster(count, twins)
+        labels = twins.cluster(count, pairs)
         if way == "exact":
-            truth, expected = twins, labels
+            truth, expected = pairs, labels
         rows.append(
             {
                 "set": arguments.name,
@@ -71,7 +91,8 @@ def main() -> None:
                 "way": way,
                 "cpu_seconds": round(seconds),
                 "peak_mb": round(peak / 1e6),
-                "pairs": len(twins),
+                **coarse,
+                "pairs": len(pairs),
                 "clusters": int(labels.max()) + 1,
                 "recall": float(np.mean(labels[truth[:, 0]] == labels[truth[:, 1]])),
                 "same_clusters": bool(np.array_equal(labels, expected)),
