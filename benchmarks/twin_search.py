@@ -33,9 +33,9 @@ from threadpoolctl import threadpool_limits
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # the project is run in place
 
+from stages.imaging import twins  # noqa: E402
 from stages.imaging.dataset import list_files  # noqa: E402
 from stages.imaging.decoding import Refused, decode  # noqa: E402
-from stages.imaging import twins  # noqa: E402
 from stages.parallel import map_in_order  # noqa: E402
 
 TABLE = ROOT / "benchmarks/results/twin_search.csv"

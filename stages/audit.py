@@ -68,7 +68,10 @@ def main() -> None:
 def _look_at_all(
     files: pd.DataFrame, look: Callable, rows: list[tuple], parameters: params.Parameters
 ) -> Iterator[np.ndarray]:
-    """Append a row a file to `rows`, and yield the fingerprints of slices, which fill a disk."""
+    """Yield the fingerprint of every slice, and append to `rows` what was seen, a row a file.
+
+    One after another, since memory is too small for the fingerprints of a large set.
+    """
     items = files[["path", "class", "refused"]].values.tolist()
     for row, found in map_in_order(look, items, "audit", compute=parameters.compute):
         rows.append(tuple(row[name] for name in COLUMNS))

@@ -161,9 +161,10 @@ def test_where_the_work_is_done_changes_no_byte_and_reruns_nothing(cluster):
     """`dvc.lock` has the digests of all that phantom, audit and prepare wrote."""
     project = cluster.project
     assert json.loads(project.dvc("status", "--json", "dvc.yaml")) == {}
-    before = cluster.done()
-    project.dvc("repro", "--single-item", "--force", "phantom", "audit", "prepare")
-    assert cluster.done() - before > 3 * 100  # by the cluster, indeed
+    for stage in ("phantom", "audit", "prepare"):
+        before = cluster.done()
+        project.dvc("repro", "--single-item", "--force", stage)
+        assert cluster.done() > before, f"{stage} did not ask the cluster"
     assert project.git("status", "--short") == " M params.yaml\n"
     assert left(project.folder) == []
     assert cluster.holds() == 0
@@ -244,7 +245,7 @@ def test_what_a_killed_twin_search_leaves_behind_is_cleared_by_the_next(breakabl
     until(lambda: stage.poll() is not None or left(made))
     stage.kill()
     stage.communicate()
-    assert [path.name.startswith(".twins.partial") for path in left(made)] == [True]
+    assert [path.name for path in left(made)] == [".manifest.csv.partial.scratch"]
     until(lambda: breakable.holds() == 0)
     breakable.project.run(sys.executable, "-m", *f"stages.{AUDIT}".split())
     assert left(made) == []

@@ -81,11 +81,11 @@ def find_twins(
     folder : Path, optional
         Where the files are made, and removed; the system's own folder for such if none is given.
     exact : int
-        Up to so many slices, every pair that is proposed is registered. Beyond, a slice is
-        registered to its `nearest`, and so to every one that is as like as these.
+        Up to so many slices, every pair that is proposed is registered.
     nearest : int
-        Slices of a cluster larger than this may all be each other's nearest. So the first of every
-        such cluster is compared with all slices.
+        Beyond, a slice is registered to so many alone, those that it correlates with most in a
+        view. A cluster may be larger than this, and its slices each other's nearest: so the first
+        slice of every such cluster is registered to all that are proposed.
 
     Returns
     -------
@@ -149,8 +149,8 @@ def cluster(n: int, pairs: np.ndarray) -> np.ndarray:
 class _Row(NamedTuple):
     """A row of tiles: some slices in one view, compared with all.
 
-    With `nearest`, each is registered to so many that it correlates with most; with None, to every
-    one that comes after it.
+    Each is registered to the `nearest` that it correlates with most; with None, to every slice
+    that comes after it.
     """
 
     mirrored: bool
