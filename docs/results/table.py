@@ -190,11 +190,11 @@ def large_set() -> str:
         f"{row.images:,} images"
         for row in audits.itertuples()
     ]
-    return (
-        "\n".join(lines)
-        + f"\n\nFrom the smallest set to the largest, memory grew by {', '.join(grown)} an image. "
-        + f"The audit found {'; '.join(found)}.\n"
-    )
+    said = [f"The largest set measured so far is of {rows['images'].max():,} images."]
+    if grown:
+        said.append(f"From the smallest to it, memory grew by {', '.join(grown)} an image.")
+    said.append(f"The audit found {'; '.join(found)}.")
+    return "\n".join(lines) + "\n\n" + " ".join(said) + "\n"
 
 
 def twin_search() -> str:
@@ -234,7 +234,7 @@ def twin_search_beyond() -> str:
         exact = 2 * count**2 * (product + share * registered)
         nearest = 4 * count * (count * product + 32 * registered)
         lines.append(
-            f"| {count:,} | {exact / 3600:,.1f} | {nearest / 3600:,.1f} "
+            f"| {count:,} | {exact / 3600:,.2f} | {nearest / 3600:,.2f} "
             f"| {18 * count / 1e6:,.1f} GB |"
         )
     return "\n".join(lines) + "\n"
