@@ -220,10 +220,10 @@ def main() -> None:
         if not (folder / "truth.csv").exists():
             folder.mkdir()
             make_set(folder, count)
-            parameters = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-            parameters["image_size"] = SIDE
-            parameters["models"]["model_4"]["epochs"] = 1
-            (folder / "params.yaml").write_text(yaml.safe_dump(parameters), encoding="utf-8")
+        parameters = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+        parameters["image_size"] = SIDE
+        parameters["models"]["model_4"]["epochs"] = 1
+        (folder / "params.yaml").write_text(yaml.safe_dump(parameters), encoding="utf-8")
         for name in arguments.stages:
             row = {"images": count, "stage": name}
             row |= measure(["-m", *f"stages.{STAGES[name]}".split()], folder, arguments.limit_mb)
