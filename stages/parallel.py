@@ -135,13 +135,14 @@ def _cluster(address: str, title: str) -> Iterator[tuple[Callable, Callable, int
     """Connect to a Dask scheduler; see docs/scaling.md for what its workers need."""
     try:  # no one else has it installed
         import cloudpickle
-        from distributed import CancelledError, Client, KilledWorker, Security, wait
+        from distributed import CancelledError, Client, KilledWorker, Security
         from distributed.comm import connect
     except ModuleNotFoundError:
         raise InputError(
             f"compute is '{address}', which needs Dask; `make cluster` installs it"
         ) from None
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # a sentence says it, below
+    for name in ("distributed", "distributed.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # a sentence says it, below
 
     async def greet() -> None:
         """Bound the wait for an answer, which Client does not where something else listens."""
@@ -167,11 +168,11 @@ def _cluster(address: str, title: str) -> Iterator[tuple[Callable, Callable, int
     def result(future) -> list:
         while True:
             try:
-                wait(future, timeout=LOST)
+                return future.result(timeout=LOST)
             except TimeoutError:
+                if future.status == "error":  # the function's own
+                    raise
                 _require_workers(client, address)
-            else:
-                return future.result()
 
     with client:
         try:

@@ -5,6 +5,7 @@ Schedulers and workers are the real ones, processes of their own on this machine
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import time
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -25,6 +27,7 @@ from stages.parallel import map_in_order
 distributed = pytest.importorskip("distributed", reason="`make cluster` installs Dask")
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="sends signals")
 
+ROOT = Path(__file__).parent.parent
 AUDIT = "audit data/phantom --manifest made/manifest.csv --conflicts made/conflicts.csv "
 AUDIT += "--report made/audit.json"
 
@@ -32,14 +35,12 @@ AUDIT += "--report made/audit.json"
 @contextmanager
 def dask(*arguments, cwd, before=()):
     """Run a command of Dask as a user types it, and end it and what it started."""
-    with open(Path(cwd) / ".locks/dask.log", "ab") as log:
-        process = subprocess.Popen(
-            [*before, sys.executable, "-m", "dask", *arguments],
-            cwd=cwd,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+    process = subprocess.Popen(
+        [*before, sys.executable, "-m", "dask", *arguments],
+        cwd=cwd,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     try:
         yield process
     finally:
@@ -61,9 +62,7 @@ class Cluster:
 
     def __init__(self, folder, stack):
         self.folder, self.stack, self.workers = folder, stack, []
-        (folder / ".locks").mkdir(exist_ok=True)
-        told = folder / ".locks/scheduler.json"
-        told.unlink(missing_ok=True)
+        told = Path(stack.enter_context(TemporaryDirectory())) / "scheduler.json"
         options = ("--host", "127.0.0.1", "--port", "0", "--dashboard-address", ":0")
         start = dask("scheduler", *options, "--scheduler-file", str(told), cwd=folder)
         self.scheduler = stack.enter_context(start)
@@ -82,6 +81,13 @@ class Cluster:
         self.workers.append(self.stack.enter_context(start))
         self.client.wait_for_workers(len(self.workers), timeout=100)
 
+    def kill_workers(self):
+        """Kill every worker, and wait until the scheduler has noticed."""
+        for worker in self.workers:
+            worker.kill()
+        until(lambda: not self.client.nthreads())
+        self.workers.clear()
+
     def holds(self, state=None):
         """Count the tasks that the scheduler holds, of any state or of one."""
 
@@ -91,7 +97,7 @@ class Cluster:
         return self.client.run_on_scheduler(count)
 
     def done(self):
-        """Count the tasks ever done."""
+        """Count what has happened to tasks."""
         return self.client.run_on_scheduler(
             lambda dask_scheduler: dask_scheduler.transition_counter
         )
@@ -114,6 +120,13 @@ def cluster(reproduced, tmp_path_factory):
         cluster.project = project
         project.set(compute=cluster.address)
         yield cluster
+
+
+@pytest.fixture
+def bare():
+    """A scheduler in the project itself, without workers yet."""
+    with cluster_in(ROOT, workers=0) as bare:
+        yield bare
 
 
 @pytest.fixture
@@ -164,7 +177,7 @@ def test_where_the_work_is_done_changes_no_byte_and_reruns_nothing(cluster):
     for stage in ("phantom", "audit", "prepare"):
         before = cluster.done()
         project.dvc("repro", "--single-item", "--force", stage)
-        assert cluster.done() > before, f"{stage} did not ask the cluster"
+        assert cluster.done() > before
     assert project.git("status", "--short") == " M params.yaml\n"
     assert left(project.folder) == []
     assert cluster.holds() == 0
@@ -293,30 +306,29 @@ def test_a_stage_gives_an_absent_scheduler_ten_seconds_and_ends_with_one_line(cl
     assert said.startswith(f"audit: compute is '{address}', but no Dask scheduler answers there (")
 
 
-def test_a_cluster_that_loses_its_workers_or_its_scheduler_ends_with_a_sentence(
-    breakable, impatient
-):
-    def killing(victims):
-        """Kill after the first result; the others are not reached by the workers until then."""
-        found = map_in_order(slowly, range(400), "test", chunksize=1, compute=breakable.address)
-        next(found)
-        for victim in victims:
-            victim.kill()
-        with pytest.raises(InputError) as error:
-            list(found)
-        return str(error.value)
+def test_a_cluster_that_loses_its_workers_ends_with_a_sentence(bare, impatient):
+    bare.start_worker()
 
     def slowly(n):
         time.sleep(0.05)
 
-    none = f"the Dask scheduler at {breakable.address} has no workers; start some, as "
-    assert killing(breakable.workers).startswith(none)
-    until(lambda: not breakable.client.nthreads())
-    assert sentence(breakable.address).startswith(none)  # nor has it any at the start
-    breakable.workers.clear()
-    breakable.start_worker()
-    gone = f"the Dask scheduler at {breakable.address} is gone, and its work with it; run it again"
-    assert killing([breakable.scheduler]) == gone
+    found = map_in_order(slowly, range(400), "test", chunksize=1, compute=bare.address)
+    next(found)
+    bare.workers[0].kill()
+    none = f"the Dask scheduler at {bare.address} has no workers; start some, as docs/"
+    with pytest.raises(InputError, match=none):
+        list(found)
+    bare.kill_workers()
+    assert sentence(bare.address).startswith(none)  # nor has it any at the start
+
+
+def test_a_scheduler_that_is_killed_ends_a_stage_with_one_line(breakable):
+    stage = start_stage(AUDIT, breakable.folder)
+    until(lambda: stage.poll() is not None or breakable.holds("processing"))
+    breakable.scheduler.kill()
+    said = f"audit: the Dask scheduler at {breakable.address} is gone, and its work with it; "
+    assert stage.communicate() == ("", f"{said}run it again\n")
+    assert stage.returncode == 1
 
 
 def test_an_item_that_kills_its_workers_ends_with_a_sentence(tmp_path, monkeypatch):
@@ -338,38 +350,32 @@ def test_an_error_of_a_function_comes_through_as_it_is(cluster, tmp_path, monkey
     assert list(map_in_order(str, range(3), "test", compute=cluster.address)) == ["0", "1", "2"]
 
 
-def test_a_worker_with_other_code_or_more_threads_is_named(breakable, tmp_path, impatient):
-    for worker in breakable.workers:
-        worker.kill()
-    until(lambda: not breakable.client.nthreads())
-    breakable.workers.clear()
-    breakable.start_worker(threads=2)
-    assert "has 2 threads; start it with --nthreads 1" in sentence(breakable.address)
-    breakable.workers.pop().kill()
-    until(lambda: not breakable.client.nthreads())
-    other = breakable.project.copy(tmp_path / "other")
-    with (other.folder / "stages/imaging/decoding.py").open("a") as file:
+def test_a_worker_with_more_threads_or_other_code_is_named(bare, impatient, tmp_path):
+    bare.start_worker(threads=2)
+    assert "has 2 threads; start it with --nthreads 1" in sentence(bare.address)
+    bare.kill_workers()
+    shutil.copytree(ROOT / "stages", tmp_path / "stages")
+    with (tmp_path / "stages/imaging/decoding.py").open("a") as file:
         file.write("# as it was last week\n")
-    breakable.start_worker(cwd=other.folder)
-    said = sentence(breakable.address)
-    assert "has the code stages/ " in said
+    bare.start_worker(cwd=tmp_path)
+    said = sentence(bare.address)
+    assert f"the Dask worker {next(iter(bare.client.nthreads()))} has the code stages/ " in said
     assert "start it anew, in this project's folder and environment" in said
 
 
-def test_a_worker_that_does_not_share_the_folder_is_named(breakable, tmp_path, monkeypatch):
-    own = tmp_path / "not shared"
-    own.mkdir()
-    monkeypatch.chdir(own)
-    hide = f'mount -t tmpfs tmpfs "{own}" && exec "$@"'
+def test_a_worker_that_cannot_import_the_project_ends_with_a_sentence(bare, impatient, tmp_path):
+    bare.start_worker(cwd=tmp_path)
+    assert "start scheduler and workers from the project's folder" in sentence(bare.address)
+
+
+def test_a_worker_that_does_not_share_the_folder_is_named(bare, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    hide = f'mount -t tmpfs tmpfs "{tmp_path}" && exec "$@"'
     before = ("unshare", "--mount", "sh", "-c", hide, "sh")
     if subprocess.run([*before, "true"], capture_output=True).returncode:
         pytest.skip("a file system is mounted by root alone")
-    for worker in breakable.workers:
-        worker.kill()
-    until(lambda: not breakable.client.nthreads())
-    breakable.workers.clear()
-    breakable.start_worker(before=before)
-    assert f"does not see the folder {own}; all machines" in sentence(breakable.address)
+    bare.start_worker(before=before)
+    assert f"does not see the folder {tmp_path}; all machines" in sentence(bare.address)
 
 
 def test_without_dask_a_sentence_says_how_to_install_it(monkeypatch):
