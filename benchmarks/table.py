@@ -13,8 +13,6 @@ import pandas as pd
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks/results"
-BATCH = 32  # as in training.py
-LEAST_SHARE = 0.01  # of the time of all layers, for a layer to be listed
 DOCUMENTS = runpy.run_path(str(ROOT / "docs/results/table.py"))
 
 
@@ -61,7 +59,7 @@ def training() -> str:
                 f"{rates[best].median():.3g} ({best.removeprefix('pytorch ').replace('_', ' ')})",
                 _ratio(rates["ours"] / rates[best]),
                 f"{(rates['ours'] / rates['matmul']).median():.0%}",
-                f"{(rates['ours'] / rates['reading']).median():.1%}",
+                f"{(rates['ours'] / rates['reading']).median():.2%}",
             ]
         )
     return markdown(
@@ -77,47 +75,6 @@ def training() -> str:
         ],
         rows,
     )
-
-
-def layers() -> str:
-    """Tell which layers take the time of a step, and at what share of the matrix product."""
-    table = read("layers")
-    rates = read("training").groupby(["size", "way"])["images_per_second"].median()
-    sizes = table["size"].unique()
-    seconds = table.pivot(index="layer", columns="size", values="seconds")
-    shares = (seconds / seconds.sum()).reindex(table["layer"].unique())
-    rows = [
-        [name, *(f"{shares.loc[name, size]:.0%}" for size in sizes)]
-        for name in shares.index[shares.max(axis=1) >= LEAST_SHARE]
-    ]
-    sums = [seconds[size].sum() * rates[size, "ours"] / BATCH for size in sizes]
-    rows.append(["all, over a step of ours", *(f"{share:.0%}" for share in sums)])
-    return markdown(["layer alone, forward and backward", *(f"{n} x {n}" for n in sizes)], rows)
-
-
-def repro() -> str:
-    """Tell where the seconds of the default pipeline go."""
-    table = read("repro")
-    table["group"] = table["stage"].str.partition("@")[0]
-    groups = table.groupby("group", sort=False)[["process", "body", "compute"]].sum()
-    rows = []
-    for name, seconds in groups.iterrows():
-        start = seconds["process"] - seconds["body"] if name != "dvc" else 0
-        rest = seconds["process"] - start - seconds["compute"]
-        cells = (seconds["process"], start, seconds["compute"], rest)
-        rows.append([name, *(f"{cell:.1f}" for cell in cells)])
-    whole, compute = groups["process"].sum(), groups["compute"].sum()
-    said = (
-        f"\nAll: {whole:.0f} s, {whole / compute:.2f} times the {compute:.0f} s of bare compute of "
-        "the trainings.\n"
-    )
-    header = ["stage", "seconds", "start of Python and imports", "bare compute", "all else"]
-    return markdown(header, rows) + said
-
-
-def nothing() -> str:
-    """Compare what a run costs that has nothing to do."""
-    return _turns("nothing", "dvc status of a bare dvc add")
 
 
 def audit() -> str:
@@ -138,34 +95,6 @@ def prepare() -> str:
     return _turns("prepare", "pillow")
 
 
-def growth() -> str:
-    """Tell how seconds and memory of the stages grow with the set."""
-    table = _by_stage()
-    rows = []
-    for stage, readings in table.groupby("stage", sort=False):
-        seconds, memory = readings["body"].to_numpy(), readings["mb"].to_numpy()
-        exponent = np.log(seconds[-1] / seconds[-2]) / np.log(4) if seconds[-2] else np.nan
-        rows.append(
-            [
-                stage,
-                *(f"{value:.1f}" for value in seconds),
-                f"{exponent:.2f}",
-                *(f"{value:.0f}" for value in memory),
-            ]
-        )
-    times = table["times"].unique()
-    header = ["stage", *(f"seconds at {n}x" for n in times), "exponent, last step"]
-    return markdown([*header, *(f"MB at {n}x" for n in times)], rows)
-
-
-def _by_stage() -> pd.DataFrame:
-    """Add up the readings of a stage that runs for several models."""
-    table = read("growth")
-    table["stage"] = table["stage"].str.partition("@")[0]
-    grouped = table.groupby(["times", "stage"], sort=False)
-    return grouped.agg({"body": "sum", "mb": "max"}).reset_index()
-
-
 def _turns(name: str, reference: str) -> str:
     seconds = in_columns(read(name), "seconds")
     rows = [
@@ -181,26 +110,17 @@ def _ratio(ratios: pd.Series) -> str:
 
 
 def draw() -> None:
-    """Draw training and growth."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
+    """Draw the throughput of training."""
+    figure, axes = plt.subplots(figsize=(8, 4.2), layout="constrained")
     rates = read("training").groupby(["size", "way"])["images_per_second"].median().unstack()
-    ways = [way for way in rates if way != "reading"]
-    places = np.arange(len(rates))
-    for number, way in enumerate(sorted(ways, key=lambda way: -rates[way].iloc[0])):
-        width = 0.8 / len(ways)
+    ways = sorted(set(rates) - {"reading"}, key=lambda way: -rates[way].iloc[0])
+    places, width = np.arange(len(rates)), 0.8 / len(ways)
+    for number, way in enumerate(ways):
         label = "matrix product alone" if way == "matmul" else way.replace("_", " ")
-        left.bar(places + number * width, rates[way], width, label=label)
-    left.set_xticks(places + 0.4 - width / 2, [f"{size} x {size}" for size in rates.index])
-    left.set(yscale="log", ylabel="images per second", title="Training model_1, batch 32")
-    left.legend(fontsize=8)
-    for stage, readings in _by_stage().groupby("stage", sort=False):
-        right.plot(readings["times"], readings["body"].clip(lower=0.1), marker="o", label=stage)
-    ticks = sorted(read("growth")["times"].unique())
-    right.set(xscale="log", yscale="log", xlabel="times the default data", ylabel="seconds")
-    right.set_xticks(ticks, [str(tick) for tick in ticks])
-    right.minorticks_off()
-    right.set_title("Growth of the stages, imports left out")
-    right.legend(fontsize=8, ncols=2)
+        axes.bar(places + number * width, rates[way], width, label=label)
+    axes.set_xticks(places + 0.4 - width / 2, [f"{size} x {size}" for size in rates.index])
+    axes.set(yscale="log", ylabel="images per second", title="Training model_1, batch 32")
+    axes.legend(fontsize=8)
     figure.savefig(ROOT / "docs/performance.png", dpi=110, metadata={"Software": None})
 
 
@@ -208,12 +128,8 @@ PARTS = {
     "docs/performance.md": {
         "machine": machine,
         "training": training,
-        "layers": layers,
-        "repro": repro,
-        "nothing": nothing,
         "audit": audit,
         "prepare": prepare,
-        "growth": growth,
     },
 }
 

@@ -35,7 +35,7 @@ def main() -> None:
         commands = {
             way: [sys.executable, __file__, "--way", way, "--size", str(size)] for way in WAYS
         }
-        # Without instructions for it, bfloat16 is ten times slower, and nobody would pick it.
+        # Without instructions for it, bfloat16 is far slower than float32: nobody would pick it.
         for precision, layout in product(
             ["float32", *["bfloat16"] * native], ["contiguous_format", "channels_last"]
         ):
