@@ -161,9 +161,14 @@ def _cluster(address: str, title: str) -> Iterator[tuple[Callable, Callable, int
     token = LOCKS / f"{title}.cluster"
 
     def submit(function: Callable, items: Sequence):
-        # Pickled here, so that a worker compares versions before it opens what it was sent.
-        work = cloudpickle.dumps((function, items))
-        return client.submit(_work, work, run, pure=False)
+        # Pickled here, so that a worker compares versions before it opens what it was sent; and by
+        # a function that travels whole, since Dask hangs over one that a worker cannot import.
+        def work(sent: bytes, run: bytes) -> list:
+            from stages.parallel import _work
+
+            return _work(sent, run)
+
+        return client.submit(work, cloudpickle.dumps((function, items)), run, pure=False)
 
     def result(future) -> list:
         while True:
@@ -177,13 +182,18 @@ def _cluster(address: str, title: str) -> Iterator[tuple[Callable, Callable, int
     with client:
         try:
             _require_workers(client, address)
-            run = _Run(os.getcwd(), os.fspath(token), client.id, _versions())
+            run = pickle.dumps(_Run(os.getcwd(), os.fspath(token), client.id, _versions()))
             LOCKS.mkdir(exist_ok=True)
-            token.write_text(run.key, encoding="utf-8")
+            token.write_text(client.id, encoding="utf-8")
             yield submit, result, sum(client.nthreads().values())
         except CancelledError:
             raise InputError(
                 f"the Dask scheduler at {address} is gone, and its work with it; run it again"
+            ) from None
+        except ImportError as error:
+            raise InputError(
+                f"a Dask worker of {address} cannot import {error.name}; start the workers in this "
+                "project's folder and environment, as docs/scaling.md says"
             ) from None
         except KilledWorker as error:
             raise InputError(
@@ -203,19 +213,18 @@ def _require_workers(client, address: str) -> None:
         ) from None
 
 
-def _work(work: bytes, run: _Run) -> list:
+def _work(sent: bytes, run: bytes) -> list:
     """Apply a function to items, both pickled, in a worker of a cluster."""
-    _require_alike(run)
-    with chdir(run.folder):
-        return _apply(*pickle.loads(work))
+    with chdir(_folder(run)):
+        return _apply(*pickle.loads(sent))
 
 
 @cache  # once a run
-def _require_alike(run: _Run) -> None:
-    """Raise InputError unless this worker would do what the process that it works for does."""
+def _folder(run: bytes) -> str:
+    """Give the folder where a run's paths start; InputError unless this worker is fit for it."""
     from distributed import get_worker
 
-    worker = get_worker()
+    run, worker = pickle.loads(run), get_worker()
     if worker.state.nthreads != 1:  # chdir and the threads of linear algebra are of a process
         raise InputError(
             f"the Dask worker {worker.address} has {worker.state.nthreads} threads; start it with "
@@ -236,6 +245,7 @@ def _require_alike(run: _Run) -> None:
             f"the Dask worker {worker.address} does not see the folder {run.folder}; all machines "
             "of a cluster share it, at the same path"
         )
+    return run.folder
 
 
 @cache  # of what this process has loaded, whatever becomes of the files

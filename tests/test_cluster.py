@@ -123,8 +123,16 @@ def cluster(reproduced, tmp_path_factory):
 
 
 @pytest.fixture
-def bare():
-    """A scheduler in the project itself, without workers yet."""
+def impatient(tmp_path, monkeypatch):
+    """Wait a second only, in a folder where a test can leave its files."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(parallel, "CONNECT", 1)
+    monkeypatch.setattr(parallel, "LOST", 1)
+
+
+@pytest.fixture
+def bare(impatient):
+    """A scheduler without workers yet; those start in the project itself."""
     with cluster_in(ROOT, workers=0) as bare:
         yield bare
 
@@ -273,14 +281,6 @@ def sentence(address, function=lambda n: n, items=range(40), **options):
     return str(error.value)
 
 
-@pytest.fixture
-def impatient(tmp_path, monkeypatch):
-    """Wait a second only, in a folder where a test can leave its files."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(parallel, "CONNECT", 1)
-    monkeypatch.setattr(parallel, "LOST", 1)
-
-
 @pytest.mark.parametrize("who", ["no one", "someone else", "someone without TLS"])
 def test_where_no_scheduler_answers_a_sentence_says_so(impatient, who):
     with socket.socket() as listening:
@@ -306,7 +306,7 @@ def test_a_stage_gives_an_absent_scheduler_ten_seconds_and_ends_with_one_line(cl
     assert said.startswith(f"audit: compute is '{address}', but no Dask scheduler answers there (")
 
 
-def test_a_cluster_that_loses_its_workers_ends_with_a_sentence(bare, impatient):
+def test_a_cluster_that_loses_its_workers_ends_with_a_sentence(bare):
     bare.start_worker()
 
     def slowly(n):
@@ -350,7 +350,7 @@ def test_an_error_of_a_function_comes_through_as_it_is(cluster, tmp_path, monkey
     assert list(map_in_order(str, range(3), "test", compute=cluster.address)) == ["0", "1", "2"]
 
 
-def test_a_worker_with_more_threads_or_other_code_is_named(bare, impatient, tmp_path):
+def test_a_worker_with_more_threads_or_other_code_is_named(bare, tmp_path):
     bare.start_worker(threads=2)
     assert "has 2 threads; start it with --nthreads 1" in sentence(bare.address)
     bare.kill_workers()
@@ -363,13 +363,12 @@ def test_a_worker_with_more_threads_or_other_code_is_named(bare, impatient, tmp_
     assert "start it anew, in this project's folder and environment" in said
 
 
-def test_a_worker_that_cannot_import_the_project_ends_with_a_sentence(bare, impatient, tmp_path):
+def test_a_worker_that_cannot_import_the_project_ends_with_a_sentence(bare, tmp_path):
     bare.start_worker(cwd=tmp_path)
-    assert "start scheduler and workers from the project's folder" in sentence(bare.address)
+    assert f"a Dask worker of {bare.address} cannot import stages; " in sentence(bare.address)
 
 
-def test_a_worker_that_does_not_share_the_folder_is_named(bare, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_a_worker_that_does_not_share_the_folder_is_named(bare, tmp_path):
     hide = f'mount -t tmpfs tmpfs "{tmp_path}" && exec "$@"'
     before = ("unshare", "--mount", "sh", "-c", hide, "sh")
     if subprocess.run([*before, "true"], capture_output=True).returncode:
