@@ -201,27 +201,26 @@ def test_a_killed_worker_costs_time_and_nothing_else(breakable):
     assert len(breakable.client.nthreads()) == 1
 
 
-def test_a_worker_of_a_local_cluster_is_killed_again_and_again_and_no_result_is_lost(
-    tmp_path, monkeypatch
-):
+LOCAL = {"n_workers": 2, "threads_per_worker": 1, "processes": True}
+LOCAL |= {"dashboard_address": ":0", "silence_logs": 50}
+
+
+def test_results_that_a_killed_worker_held_are_made_again(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
 
     def slowly(n):
         time.sleep(0.02)
         return n, os.getpid()
 
-    with distributed.LocalCluster(**options, silence_logs=50) as local:
+    with distributed.LocalCluster(**LOCAL) as local:
         found = map_in_order(
             slowly, range(200), "test", chunksize=2, compute=local.scheduler_address
         )
         results = [next(found)]
-        for _ in range(2):
-            os.kill(results[-1][1], signal.SIGKILL)
-            results += [next(found) for _ in range(60)]
+        os.kill(results[0][1], signal.SIGKILL)
         results += found
     assert [n for n, _ in results] == list(range(200))
-    assert len({pid for _, pid in results}) > 2
+    assert len({pid for _, pid in results}) > 1
 
 
 def test_the_scheduler_holds_no_more_than_is_in_flight(cluster, tmp_path, monkeypatch):
@@ -331,10 +330,9 @@ def test_a_scheduler_that_is_killed_ends_a_stage_with_one_line(breakable):
     assert stage.returncode == 1
 
 
-def test_an_item_that_kills_its_workers_ends_with_a_sentence(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
-    with distributed.LocalCluster(**options, silence_logs=50) as local:
+def test_an_item_that_kills_its_workers_ends_with_a_sentence(impatient, monkeypatch):
+    monkeypatch.setattr(parallel, "LOST", 60)  # they are started anew
+    with distributed.LocalCluster(**LOCAL) as local:
         said = sentence(local.scheduler_address, lambda n: os._exit(1), [0])
     assert "4 workers of " in said
     assert "were killed at the same images" in said
