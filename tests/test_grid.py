@@ -138,25 +138,6 @@ def test_a_point_that_fails_ends_the_grid_and_is_free_again(clones):
     assert project.git("status", "--short") == ""
 
 
-def test_a_point_whose_push_failed_is_pushed_the_next_time_and_not_run_again(clones):
-    project, other = clones
-    storage = project.dvc("config", "remote.storage.url").strip()
-    project.dvc("remote", "modify", "--local", "storage", "url", str(project.folder / "dvc.yaml"))
-    said = project.run(*GRID, *ONE_POINT, succeeds=False)
-    [point] = points(said)
-    assert re.search(r"^grid: `dvc push .*` ended with status \d+$", said, re.MULTILINE)
-    assert shared(project) == (set(), set())
-    project.dvc("remote", "modify", "--local", "storage", "url", storage)
-    said = project.run(*GRID, *ONE_POINT)
-    assert "Running stage" not in said
-    assert shared(project) == ({point}, set())
-    other.dvc("exp", "pull", "--no-cache", "origin")
-    other.dvc("exp", "branch", point, "point")
-    other.git("switch", "--quiet", "point")
-    other.dvc("pull", "balance@augment")
-    assert other.dvc("status", "--quiet", "balance@augment") == ""
-
-
 def test_what_a_user_can_mend_is_said_in_one_sentence(clones):
     project, _ = clones
     assert grid_fails(project, "-S", "seed") == (

@@ -154,8 +154,8 @@ def _run(name: str, result: str, setting: list[str], targets: list[str]) -> None
         if _try_git("rev-parse", "--verify", "--quiet", result).returncode:
             overrides = [word for override in setting for word in ("-S", override)]
             _dvc("exp", "run", "--name", name, *overrides, *targets)
-        else:  # it ran here, but did not get as far as being pushed
-            _git("restore", "--source", result, ".")
+        else:  # it ran, and was killed before it was pushed
+            _dvc("exp", "apply", name)
         _dvc("push", "--quiet", "dvc.yaml")
         _dvc("exp", "push", "--quiet", "--no-cache", "origin", name)
     finally:  # as BACK
