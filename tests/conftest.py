@@ -147,11 +147,3 @@ def reproduced(fresh, tmp_path_factory):
 def project(reproduced, tmp_path):
     """A copy of the reproduced project that a test may change."""
     return reproduced.copy(tmp_path / "my project é")
-
-
-@pytest.fixture
-def benchmark(project):
-    """The project without its studies, whose long locks DVC reads again and again."""
-    project.git("rm", "-r", "--quiet", "studies")
-    project.commit("no studies")
-    return project

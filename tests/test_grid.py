@@ -14,18 +14,17 @@ from conftest import SEARCH
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="sends signals")
 GRID = (sys.executable, "tools/grid.py")
-ONE_POINT = ("-S", "balance.rotation=5", "balance@augment")
 BACK = "git restore --staged --worktree . && dvc checkout --allow-missing"
 
 
 @pytest.fixture
-def clones(benchmark, tmp_path):
+def clones(project, tmp_path):
     """Two clones that share a Git repository and a remote, with all data."""
-    benchmark.run("git", "init", "--quiet", "--bare", "--initial-branch=main", f"{tmp_path}/git")
-    benchmark.git("remote", "add", "origin", f"{tmp_path}/git")
-    benchmark.git("push", "--quiet", "origin", "main")
-    benchmark.dvc("remote", "add", "--local", "--default", "storage", f"{tmp_path}/storage")
-    return benchmark, benchmark.copy(tmp_path / "other é")
+    project.run("git", "init", "--quiet", "--bare", "--initial-branch=main", f"{tmp_path}/git")
+    project.git("remote", "add", "origin", f"{tmp_path}/git")
+    project.git("push", "--quiet", "origin", "main")
+    project.dvc("remote", "add", "--local", "--default", "storage", f"{tmp_path}/storage")
+    return project, project.copy(tmp_path / "other é")
 
 
 def start(clone, *arguments):
@@ -44,11 +43,11 @@ def start(clone, *arguments):
     )
 
 
-def stop(clone, number):
-    """Start a grid, send a signal to all of its processes once the stage runs; what came of it."""
-    holder = clone.folder / ".locks/balance@augment.pid"
+def stop_while_a_stage_runs(clone, stage, number, *arguments):
+    """Start a grid, send a signal to all of its processes while they run a stage; what it said."""
+    holder = clone.folder / f".locks/{stage}.pid"
     holder.unlink(missing_ok=True)
-    grid = start(clone, *ONE_POINT)
+    grid = start(clone, *arguments)
     while grid.poll() is None and not holder.exists():
         time.sleep(0.02)
     os.killpg(grid.pid, number)
@@ -64,65 +63,66 @@ def points(said):
 def shared(clone):
     """Give what the shared repository holds: names of experiments, and of claims."""
     refs = clone.git("ls-remote", "origin").split()[1::2]
+    names = [ref.rsplit("/", 1)[1] for ref in refs]
     return tuple(
-        {ref.rsplit("/", 1)[1] for ref in refs if ref.startswith(kind)}
+        {name for name, ref in zip(names, refs, strict=True) if ref.startswith(kind)}
         for kind in ("refs/exps/", "refs/grid/")
     )
 
 
 def test_two_machines_at_once_compute_each_point_once_and_both_see_all(clones):
-    grids = [start(clone, "-S", "balance.rotation=4,5,6", "balance@augment") for clone in clones]
+    grids = [start(clone, "-S", "compare.bins=4,5,6", "compare") for clone in clones]
     said = [grid.communicate()[0] for grid in grids]
     assert [grid.returncode for grid in grids] == [0, 0], said
     ran = [points(text) for text in said]
     assert all(ran), "one machine had nothing to do"
     assert len({*ran[0], *ran[1]}) == len(ran[0] + ran[1]) == 3
-    assert sum(text.count("Running stage 'balance@augment'") for text in said) == 3
+    assert sum(text.count("Running stage 'compare'") for text in said) == 3
     assert shared(clones[0]) == ({*ran[0], *ran[1]}, set())
     for clone in clones:
         assert clone.git("status", "--short") == ""
         assert json.loads(clone.dvc("status", "--json", "dvc.yaml")) == {}
         clone.dvc("exp", "pull", "--no-cache", "origin")
-        shown = clone.dvc("exp", "list", "--name-only").split()
-        assert {*ran[0], *ran[1]} <= {*shown}
-    [again] = {
-        clone.run(*GRID, "-S", "balance.rotation=6,5", "balance@augment") for clone in clones
-    }
+        shown = clone.dvc("exp", "show", "--csv")
+        assert all(name in shown for name in (*ran[0], *ran[1]))
+    [again] = {clone.run(*GRID, "-S", "compare.bins=6,5", "compare") for clone in clones}
     assert again == "grid: 0 of 2 points ran here; `dvc exp pull origin` brings all\n"
 
 
 def test_the_claim_of_a_machine_that_died_is_seen_and_can_be_taken_back(clones):
     dead, other = clones
-    status, said = stop(dead, signal.SIGKILL)
+    setting = ("-S", "compare.bins=5", "compare")
+    status, said = stop_while_a_stage_runs(dead, "compare", signal.SIGKILL, *setting)
     [point] = points(said)
     assert status == -signal.SIGKILL
     assert shared(other) == (set(), {point})
-    said = other.run(*GRID, *ONE_POINT)
+    said = other.run(*GRID, *setting)
     assert points(said) == []
-    claim = (
-        rf"{point} on \S+:{re.escape(str(dead.folder))}, .* ago: params.yaml:balance.rotation=5\n"
-    )
-    assert re.search(f"^grid: claimed is {claim}", said, re.MULTILINE)
-    assert re.fullmatch(claim, other.run(*GRID, "--list"))
+    [claim] = [line for line in said.splitlines() if line.startswith("grid: claimed is ")]
+    assert str(dead.folder) in claim
+    assert "params.yaml:compare.bins=5" in claim
+    assert f"{claim.removeprefix('grid: claimed is ')}\n" == other.run(*GRID, "--list")
     assert other.run(*GRID, "--release", point) == ""
-    assert points(other.run(*GRID, *ONE_POINT)) == [point]
+    assert points(other.run(*GRID, *setting)) == [point]
     assert shared(other) == ({point}, set())
 
 
 def test_a_machine_that_was_killed_goes_on_with_its_point(clones):
     project, _ = clones
-    _, said = stop(project, signal.SIGKILL)
-    said_again = project.run(*GRID, *ONE_POINT, succeeds=False)
+    setting = ("-S", "compare.bins=5", "compare")
+    _, said = stop_while_a_stage_runs(project, "compare", signal.SIGKILL, *setting)
+    said_again = project.run(*GRID, *setting, succeeds=False)
     assert re.fullmatch(r"grid: all machines .* params.yaml is changed here; .*\n", said_again)
     assert BACK in said_again
     project.run("bash", "-c", BACK)
-    assert points(project.run(*GRID, *ONE_POINT)) == points(said)
+    assert points(project.run(*GRID, *setting)) == points(said)
     assert shared(project) == ({*points(said)}, set())
 
 
 def test_ctrl_c_ends_a_grid_quietly_and_leaves_neither_claim_nor_change(clones):
     project, _ = clones
-    status, said = stop(project, signal.SIGINT)
+    setting = ("-S", "compare.bins=5", "compare")
+    status, said = stop_while_a_stage_runs(project, "compare", signal.SIGINT, *setting)
     assert status == 130, said
     assert "Traceback" not in said
     assert shared(project) == (set(), set())
@@ -131,8 +131,8 @@ def test_ctrl_c_ends_a_grid_quietly_and_leaves_neither_claim_nor_change(clones):
 
 def test_a_point_that_fails_ends_the_grid_and_is_free_again(clones):
     project, _ = clones
-    said = project.run(*GRID, "-S", "balance.rotation=-1", "balance@augment", succeeds=False)
-    assert "balance.rotation is -1" in said
+    said = project.run(*GRID, "-S", "compare.bins=-1", "compare", succeeds=False)
+    assert "compare.bins is -1" in said
     assert re.search(r"^grid: `dvc exp run .*` ended with status \d+$", said, re.MULTILINE)
     assert shared(project) == (set(), set())
     assert project.git("status", "--short") == ""
