@@ -9,12 +9,12 @@ endif
 # The stages call `python`, which is to be the one of .venv.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test lint lock sartaj verify reproduce vulnerabilities bench cluster
+.PHONY: repro test lint lock sartaj verify reproduce vulnerabilities bench cluster team
 
 repro: .venv/installed  ## run every stage that something it depends on has changed
 	dvc repro
 
-test: .venv/cluster  ## run the tests, and show how much of stages/ they run
+test: .venv/cluster .venv/team .venv/test  ## run the tests, and show how much of stages/ they run
 	coverage erase
 	coverage run -m pytest
 	coverage combine --quiet
@@ -42,7 +42,7 @@ bench: .venv/installed .venv-peers/installed  ## measure speed, and write docs/p
 # In an environment of its own, since it is no part of the lock that it looks at.
 vulnerabilities: .venv/installed  ## tell of known faults in the packages of the lock
 	uvx pip-audit --requirement requirements.txt --requirement requirements-cluster.txt \
-	  --require-hashes --disable-pip --strict || \
+	  --requirement requirements-team.txt --require-hashes --disable-pip --strict || \
 	  { echo "Above: known faults, or why the database of advisories could not be asked" >&2; exit 1; }
 
 # Where the public set is, and at which commit.
@@ -55,12 +55,16 @@ sartaj: .venv/installed  ## bring the public data set into data/sartaj, and chec
 
 cluster: .venv/cluster  ## install Dask, for `compute: tcp://...`; see docs/scaling.md
 
+team: .venv/team  ## install what remotes over SSH and in S3 need; docs/team.md tells of them
+
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --no-emit-find-links --custom-compile-command 'make lock' --quiet
 
-lock: .venv/installed  ## make requirements.txt from requirements.in, and those of extras
+lock: .venv/installed  ## make each requirements*.txt from its .in, one after the other
 	$(COMPILE) requirements.in --output-file requirements.txt
 	$(COMPILE) requirements-cluster.in --output-file requirements-cluster.txt
+	$(COMPILE) requirements-team.in --output-file requirements-team.txt
+	$(COMPILE) requirements-test.in --output-file requirements-test.txt
 
 .venv/installed: requirements.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or \

@@ -1,6 +1,7 @@
 """A small copy of the project in a folder of its own, run by the real DVC."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -109,6 +110,12 @@ def _merge(content, changes):
 def stages_run(said):
     """Give the stages that DVC says it ran."""
     return {line.split("'")[1] for line in said.splitlines() if line.startswith("Running stage")}
+
+
+def blocks(page):
+    """Give a page's blocks of commands: the word after `sh`, which says whose it is, and text."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(r"^```sh (\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture(scope="session")
