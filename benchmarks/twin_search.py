@@ -56,10 +56,10 @@ def correlate(fingerprints: np.ndarray, chunk: int = 512) -> dict:
     with threadpool_limits(1):
         for first in range(0, count, chunk):
             slices = np.arange(first, min(first + chunk, count))
-            for mirrored in (False, True):
+            for flip in (slice(None), slice(None, None, -1)):
                 for view, images in enumerate(views):
-                    row = twins._Row(mirrored, view, slices, None)
-                    pairs = twins._propose(row, images[slices], images, chunk)
+                    row = twins._Row(view, slices, None)
+                    pairs = twins._propose(row, images[slices], images, flip, chunk)
                     proposed += sum(map(len, pairs))
     seconds = process_time() - start
     return {"product_ns": round(1e9 * seconds / (4 * count**2 / 2), 1), "proposed": proposed}

@@ -14,7 +14,7 @@ from stages.errors import InputError
 from stages.imaging.dataset import SPLITS, list_files, require_dataset, unreadable
 from stages.imaging.decoding import Refused, decode, file_digest, pixel_digest
 from stages.imaging.twins import Twins, cluster, find_twins, fingerprint
-from stages.parallel import map_in_order
+from stages.parallel import Workers, map_in_order, workers
 from stages.storage import scratch, write_json, write_table
 
 COLUMNS = ("width", "height", "mode", "sha256", "pixels_sha256", "accepted", "reason")
@@ -41,15 +41,11 @@ def main() -> None:
             max_pixels=parameters.audit.max_pixels,
         )
         rows: list[tuple] = []
-        compare = partial(
-            map_in_order,
-            title="twins",
-            unit="row of tiles",
-            chunksize=1,
-            compute=parameters.compute,
-        )
-        with scratch(arguments.manifest) as folder:
-            fingerprints = _look_at_all(files, look, rows, parameters)
+        with workers(parameters.compute, "audit") as engine, scratch(arguments.manifest) as folder:
+            fingerprints = _look_at_all(files, look, rows, parameters, engine)
+            compare = partial(
+                map_in_order, title="twins", unit="row of tiles", chunksize=1, compute=engine
+            )
             twins = find_twins(fingerprints, apply=compare, folder=folder)
         manifest = _with_twins(_with_looks(files, rows), twins)
         conflicts = _conflicts(manifest)
@@ -66,14 +62,18 @@ def main() -> None:
 
 
 def _look_at_all(
-    files: pd.DataFrame, look: Callable, rows: list[tuple], parameters: params.Parameters
+    files: pd.DataFrame,
+    look: Callable,
+    rows: list[tuple],
+    parameters: params.Parameters,
+    engine: Workers,
 ) -> Iterator[np.ndarray]:
     """Yield the fingerprint of every slice, and append to `rows` what was seen, a row a file.
 
     One after another, since memory is too small for the fingerprints of a large set.
     """
     items = files[["path", "class", "refused"]].values.tolist()
-    for row, found in map_in_order(look, items, "audit", compute=parameters.compute):
+    for row, found in map_in_order(look, items, "audit", compute=engine):
         rows.append(tuple(row[name] for name in COLUMNS))
         if row["accepted"]:
             yield found

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import chdir, contextmanager
+from contextlib import AbstractContextManager, chdir, contextmanager, nullcontext
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
@@ -29,7 +29,7 @@ IN_FLIGHT = 1024  # results held at once, so that memory does not grow with the 
 CONNECT = 10  # seconds that a scheduler has to answer, and to have a worker
 LOST = 60  # seconds after which a cluster whose workers have all gone is given up
 # What results could depend on, beside the code.
-PACKAGES = ("numpy", "pillow", "scipy", "threadpoolctl")
+PACKAGES = ("numpy", "pillow", "threadpoolctl")
 
 
 def map_in_order(
@@ -38,7 +38,7 @@ def map_in_order(
     title: str,
     unit: str = "image",
     chunksize: int = 16,
-    compute: str = "local",
+    compute: "str | Workers" = "local",
 ) -> Iterator:
     """Apply a function to each item in other processes, and give the results in order.
 
@@ -55,8 +55,9 @@ def map_in_order(
         What the progress bar calls an item.
     chunksize : int
         Items handed to a process at once; few where each takes long.
-    compute : str
-        ``local`` for a process a core of this machine, or the address of a Dask scheduler.
+    compute : str or Workers
+        ``local`` for a process a core of this machine, or the address of a Dask scheduler; or
+        what :func:`workers` gave of these, for several calls.
 
     Yields
     ------
@@ -68,7 +69,7 @@ def map_in_order(
     InputError
         If a process was killed here, or the cluster cannot do the work: the sentence says why.
     """
-    engine = _processes() if compute == "local" else _cluster(compute, title)
+    engine = nullcontext(compute) if isinstance(compute, Workers) else workers(compute, title)
     with (
         tqdm(total=len(items), desc=title, unit=unit, disable=None) as bar,
         engine as (submit, result, cores),
@@ -88,12 +89,25 @@ def map_in_order(
                 future.cancel()
 
 
+class Workers(NamedTuple):
+    """Processes that wait for work: how to hand it to them, and their number."""
+
+    submit: Callable
+    result: Callable
+    cores: int
+
+
+def workers(compute: str, title: str) -> AbstractContextManager[Workers]:
+    """Start what works for :func:`map_in_order`, whose parameters these are, and end it."""
+    return _processes() if compute == "local" else _cluster(compute, title)
+
+
 def _apply(function: Callable, items: Sequence) -> list:
     return [function(item) for item in items]
 
 
 @contextmanager
-def _processes() -> Iterator[tuple[Callable, Callable, int]]:
+def _processes() -> Iterator[Workers]:
     """Start a process a core; they leave Ctrl-C to this one: what is ignored here is so there."""
     count = os.cpu_count() or 1
     try:
@@ -103,7 +117,7 @@ def _processes() -> Iterator[tuple[Callable, Callable, int]]:
             for _ in range(count):  # as long as none is idle, a task starts one more
                 pool.submit(int)
             signal.signal(signal.SIGINT, handler)
-            yield lambda *task: pool.submit(_apply, *task), Future.result, count
+            yield Workers(lambda *task: pool.submit(_apply, *task), Future.result, count)
     except BrokenProcessPool:
         raise InputError(
             "a process that worked on the images was killed, as the system does where memory "
@@ -131,7 +145,7 @@ class _Run(NamedTuple):
 
 
 @contextmanager
-def _cluster(address: str, title: str) -> Iterator[tuple[Callable, Callable, int]]:
+def _cluster(address: str, title: str) -> Iterator[Workers]:
     """Connect to a Dask scheduler; see docs/scaling.md for what its workers need."""
     try:  # no one else has it installed
         import cloudpickle
@@ -185,7 +199,7 @@ def _cluster(address: str, title: str) -> Iterator[tuple[Callable, Callable, int
             run = pickle.dumps(_Run(os.getcwd(), os.fspath(token), client.id, _versions()))
             LOCKS.mkdir(exist_ok=True)
             token.write_text(client.id, encoding="utf-8")
-            yield submit, result, sum(client.nthreads().values())
+            yield Workers(submit, result, sum(client.nthreads().values()))
         except CancelledError:
             raise InputError(
                 f"the Dask scheduler at {address} is gone, and its work with it; run it again"

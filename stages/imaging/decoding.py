@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from stages.errors import InputError
 from stages.imaging.dataset import unreadable
@@ -147,12 +147,10 @@ def _to_grey(image: Image.Image) -> np.ndarray:
         return np.asarray(image.convert("L"))
     if image.mode != "RGB":
         image = image.convert("RGB")
-    red, green, blue = image.split()
-    if red == green == blue:
-        return np.asarray(red)
-    brightest = ImageChops.lighter(ImageChops.lighter(red, green), blue)
-    darkest = ImageChops.darker(ImageChops.darker(red, green), blue)
-    spread = np.asarray(ImageChops.difference(brightest, darkest))
+    red, green, blue = (np.asarray(band) for band in image.split())
+    if np.array_equal(red, green) and np.array_equal(green, blue):
+        return red
+    spread = np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue)
     if np.mean(spread > MOST_COLOUR) > 0.01:
         raise Refused("colour photograph, not a grey slice")
     return np.asarray(image.convert("L"))

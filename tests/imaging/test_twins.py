@@ -154,12 +154,20 @@ def test_the_nearest_alone_give_the_exact_answer():
 
 def test_copies_stay_together_where_all_nearest_of_each_are_copies_of_its_own_kind():
     one, other = fingerprint(head(1)), fingerprint(CHANGES["all at once"](head(1)))
-    fingerprints = [one, other] * 5 + [fingerprint(head(2))]
+    fingerprints = np.stack([one, other] * 5 + [fingerprint(head(2))])
+    fingerprints[:, 0, 0, 0] = range(11)  # none is the same as another
     found = find_twins(fingerprints, exact=0, nearest=4)
     pairs = {frozenset(pair) for pair in found.twins.tolist()}
     assert {4, 6} in pairs  # of a kind
     assert {5, 6} not in pairs  # of two kinds, and neither the first of its cluster
     assert cluster(11, found.twins).tolist() == [0] * 10 + [1]
+
+
+def test_slices_of_one_fingerprint_are_each_paired_with_the_first_alone():
+    one, mirrored = fingerprint(head(1)), fingerprint(jpeg(head(1), 50)[:, ::-1])
+    found = find_twins([fingerprint(head(2)), one, one, mirrored, one])
+    assert found.twins.tolist() == [[1, 2], [1, 4]]
+    assert found.mirrors.tolist() == [[1, 3]]
 
 
 def test_the_twin_search_keeps_no_fingerprints_in_memory():
