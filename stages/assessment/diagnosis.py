@@ -41,7 +41,8 @@ def diagnose(signals: pd.DataFrame, history: pd.DataFrame, shares: list[float]) 
     entropy = float(-(shares * np.log(shares)).sum())
     losses = history["loss"].to_numpy()
     loss = float(np.nanmin(losses))  # training ends with a sentence if none is finite
-    fall = float(1 - losses[-1] / losses[(len(losses) - 1) // 2])
+    middle = losses[(len(losses) - 1) // 2]
+    fall = float(1 - losses[-1] / middle) if middle else 0.0
     hidden = layer_signals(signals)
     collapse = _first(hidden, hidden["relative_spread"] < COLLAPSED, "relative_spread", False)
     saturation = _first(hidden, hidden["extremes"] >= SATURATED, "extremes", True)
