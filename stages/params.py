@@ -116,6 +116,7 @@ class Train(Section):
     precision: Precision
     deterministic: bool
     threads: Annotated[int, Field(ge=0, le=4096)]
+    devices: Annotated[int, Field(ge=0, le=1024)]
 
 
 class Model(Train):

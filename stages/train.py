@@ -1,6 +1,7 @@
 """Train one model, and record how."""
 
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from stages import params
 from stages.console import stage
 from stages.errors import InputError
-from stages.modeling import architectures, files, runtime
+from stages.modeling import architectures, distribution, files, runtime
 from stages.modeling.checkpoints import Checkpoint, key
 from stages.modeling.features import with_features
 from stages.modeling.training import Examples, epoch_length, fit
@@ -29,47 +30,62 @@ def main() -> None:
     parser.add_argument("--seed", type=int, help="instead of params.yaml's")
     arguments = parser.parse_args()
 
-    with stage(f"train@{arguments.name}") as done:
+    mark = distribution.mark()
+    with stage(f"train@{arguments.name}{mark}") as done:
         parameters = params.load(study=arguments.study)
         settings = parameters.model(arguments.name, arguments.activation)
         if settings.activation is None:
             raise InputError(f"models.{arguments.name} names no activation, so give --activation")
+        worker, workers = distribution.place()
         seed = parameters.seed if arguments.seed is None else arguments.seed
         taken = runtime.configure(settings)
-        runtime.set_seed(seed)
         classes = parameters.classes
         training, validation = (
             Examples.of(read_images(folder, classes, parameters.image_size), classes)
             for folder in (arguments.training, arguments.validation)
         )
-        options = {"weights": settings.weights} if settings.architecture == "inception_v3" else {}
-        model = architectures.build(
-            settings.architecture,
-            training.images.size,
-            len(classes),
-            activation=settings.activation,
-            dropout=settings.dropout,
-            l2=settings.l2,
-            batch_norm=settings.batch_norm,
-            **options,
+        agreed = key(
+            settings.model_dump()
+            | {"seed": seed, "classes": classes}
+            | {"precision": taken["precision"], "versions": taken["versions"]},
+            [arguments.training, arguments.validation, Path(settings.weights)],
         )
-        if architectures.frozen_backbone(model):
-            kept = arguments.model.parent / ".features"
-            training, validation = (
-                with_features(examples, model, kept / f"{key(taken, inputs)}.npy")
-                for examples, inputs in (
-                    (training, [arguments.training, Path(settings.weights)]),
-                    (validation, [arguments.validation, Path(settings.weights)]),
+        if workers > 1:
+            said = f"worker {worker} of {workers}, waits until all have started"
+            print(f"train@{arguments.name}: {said}", file=sys.stderr, flush=True)
+        with distribution.joined(settings.devices, agreed) as replicas:
+            runtime.set_seed(seed)
+            model = _build(settings, training.images.size, len(classes))
+            if architectures.frozen_backbone(model):
+                kept = arguments.model.parent / ".features"
+                training, validation = (
+                    with_features(examples, model, kept / f"{key(taken, inputs)}-{worker}.npy")
+                    for examples, inputs in (
+                        (training, [arguments.training, Path(settings.weights)]),
+                        (validation, [arguments.validation, Path(settings.weights)]),
+                    )
                 )
+            depends_on = taken | {"agreed": agreed, "replicas": replicas}
+            checkpoint = Checkpoint(arguments.model, key(depends_on, []))
+            history, signals, seconds = fit(
+                *(model, training, validation, settings, seed),
+                progress=None if worker else arguments.name,
+                checkpoint=checkpoint,
             )
-        depends_on = settings.model_dump() | taken | {"seed": seed, "classes": classes}
-        inputs = [arguments.training, arguments.validation, Path(settings.weights)]
-        checkpoint = Checkpoint(arguments.model, key(depends_on, inputs))
-        history, signals, seconds = fit(
-            model, training, validation, settings, seed, arguments.name, checkpoint
-        )
 
         best = history[history["best"]].iloc[0]
+        resumed = ""
+        if checkpoint.damaged:
+            resumed = ", begun anew since the checkpoint was damaged"
+        elif checkpoint.facts:
+            resumed = f", resumed in epoch {len(checkpoint.facts['rows']) + 1}"
+        done(
+            f"{len(training.labels)} images, {len(history)} epochs{resumed}, "
+            f"best {best['epoch']}, validation accuracy {best['val_accuracy']:.3f}"
+        )
+        if worker:
+            return  # the chief writes it
+
         seen = len(history) * epoch_length(len(training.labels), settings)
         record = {
             "architecture": settings.architecture,
@@ -86,6 +102,7 @@ def main() -> None:
             "val_loss": float(best["val_loss"]),
             "val_accuracy": float(best["val_accuracy"]),
             "parameters": files.count_parameters(model),
+            "replicas": replicas,
             **taken,
         }
         files.save(model, arguments.model)
@@ -99,15 +116,21 @@ def main() -> None:
             {arguments.name: {"seconds": seconds, "images_per_second": seen / seconds}},
         )
         checkpoint.remove()
-        resumed = ""
-        if checkpoint.damaged:
-            resumed = ", begun anew since the checkpoint was damaged"
-        elif checkpoint.facts:
-            resumed = f", resumed in epoch {len(checkpoint.facts['rows']) + 1}"
-        done(
-            f"{len(training.labels)} images, {len(history)} epochs{resumed}, "
-            f"best {record['best_epoch']}, validation accuracy {record['val_accuracy']:.3f}"
-        )
+
+
+def _build(settings: params.Model, image_size: int, classes: int):
+    """Build the model that the settings describe."""
+    options = {"weights": settings.weights} if settings.architecture == "inception_v3" else {}
+    return architectures.build(
+        settings.architecture,
+        image_size,
+        classes,
+        activation=settings.activation,
+        dropout=settings.dropout,
+        l2=settings.l2,
+        batch_norm=settings.batch_norm,
+        **options,
+    )
 
 
 if __name__ == "__main__":

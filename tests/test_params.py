@@ -60,6 +60,7 @@ def test_every_parameter_has_a_comment():
         ("train.learning_rate", float("nan"), "finite number"),
         ("train.learning_rate", 0, "greater than 0"),
         ("train.dropout", 1.0, "less than 1"),
+        ("train.devices", -1, "greater than or equal to 0"),
         ("train.schedule", "linear", "'constant', 'cosine' or 'reduce_on_plateau'"),
         ("image_size", 8, "greater than or equal to 32"),
         ("compute", "http://host:8786", "takes local, or the address of a Dask scheduler, such as"),

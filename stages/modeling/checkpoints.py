@@ -1,6 +1,7 @@
 """What a training needs to go on after it was killed, kept between its epochs."""
 
 import hashlib
+import io
 import json
 import shutil
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import stages
+from stages.modeling.distribution import from_chief, place
 from stages.storage import written_aside
 
 
@@ -64,20 +66,32 @@ class Checkpoint:
     def __init__(self, output: str | Path, key: str):
         """Read what an earlier run with the same key kept for the same output.
 
-        It lies in a folder beside the output, which Git and DVC ignore.
+        It lies in a folder beside the output, which Git and DVC ignore. Of several workers the
+        chief keeps it, and all read what it has.
         """
+        worker, workers = place()
+        if workers > 1:
+            key = from_chief(key.encode()).decode()  # their processors may differ
         self.folder = Path(output).parent / ".checkpoints" / Path(output).stem
         self.path = self.folder / f"{key}.npz"
         self.key = key
-        self.arrays, self.facts = {}, {}
+        self.is_kept_here = worker == 0
+        self.arrays, self.facts, self.damaged = {}, {}, False
+        content = None
+        if self.is_kept_here and self.path.exists():
+            content = self.path.read_bytes()
+        if workers > 1:
+            content = from_chief(content or b"") or None
+        if content is not None:
+            self._read(content)
+
+    def _read(self, content: bytes) -> None:
         try:
-            with np.load(self.path) as stored:  # checks the CRC of every array
+            with np.load(io.BytesIO(content)) as stored:  # checks the CRC of every array
                 arrays = {name: stored[name] for name in stored.files}
             facts = json.loads(str(arrays.pop("facts")))
             known = facts.pop("key"), facts.pop("arrays")
-            self.damaged = known != (key, sorted(arrays))
-        except FileNotFoundError:
-            self.damaged = False
+            self.damaged = known != (self.key, sorted(arrays))
         except Exception:  # whatever zipfile, NumPy or json stumbles over
             self.damaged = True
         else:
@@ -86,10 +100,13 @@ class Checkpoint:
 
     def keep(self, arrays: dict[str, np.ndarray], facts: dict) -> None:
         """Write arrays, and facts that JSON can hold, in place of what was kept before."""
+        if not self.is_kept_here:
+            return
         text = np.array(json.dumps(facts | {"key": self.key, "arrays": sorted(arrays)}))
         with written_aside(self.path) as aside:
             np.savez(aside, facts=text, **arrays)
 
     def remove(self) -> None:
         """Remove it, with those that runs of other parameters left for the same output."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.is_kept_here:
+            shutil.rmtree(self.folder, ignore_errors=True)

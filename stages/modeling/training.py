@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 
 import keras
@@ -13,6 +14,14 @@ from tqdm import tqdm
 from stages.errors import InputError
 from stages.modeling.architectures import frozen_backbone, output_of, unfreeze_top
 from stages.modeling.checkpoints import Checkpoint
+from stages.modeling.distribution import (
+    add_up,
+    in_step,
+    on_each,
+    own_part,
+    own_rows,
+    rows_here,
+)
 from stages.modeling.signals import IMAGES, MEASURED, Probe, blocks, measurements, probe_steps
 from stages.storage import ImageSet
 
@@ -93,6 +102,34 @@ def predict(values: Callable, images: ImageSet, batch_size: int) -> np.ndarray:
     return np.concatenate(
         [values(images.images(rows[start : start + batch_size])).numpy() for start in starts]
     )
+
+
+def _predictor(model: keras.Model, start: keras.KerasTensor) -> Callable:
+    """Compile what gives the logits (n, classes) of an image set, by batches of a size.
+
+    In a distributed training each replica computes its part of a batch, and all get the whole.
+    """
+    if tf.distribute.get_strategy().num_replicas_in_sync == 1:
+        return partial(predict, forward(model, start))
+    part = keras.Model(start, model.get_layer("logits").output)
+    classes = part.output_shape[1]
+
+    @tf.function(input_signature=[_batch(model, start), tf.TensorSpec((), tf.int32)])
+    def values(batch, count):
+        def of_replica():
+            own = tf.cast(part(_as_input(own_part(batch), start), training=False), tf.float32)
+            return add_up(tf.scatter_nd(own_rows(count)[:, tf.newaxis], own, (count, classes)))
+
+        return on_each(of_replica)
+
+    def logits(images: ImageSet, batch_size: int) -> np.ndarray:
+        rows = np.arange(len(images))
+        batches = [rows[first : first + batch_size] for first in rows[::batch_size]]
+        return np.concatenate(
+            [values(images.images(rows_here(batch)), len(batch)).numpy() for batch in batches]
+        )
+
+    return logits
 
 
 def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:
@@ -183,16 +220,17 @@ def fit(
     """
     run = _Run(model, training, validation, settings, seed, checkpoint)
     hidden = None if progress else True
-    with tqdm(total=run.total_updates, desc=progress, unit="batch", disable=hidden) as bar:
-        if run.resumes != "fine tuning":
-            run.epochs("training", settings.epochs, settings.learning_rate, bar)
-        if settings.fine_tune_epochs:
+    with in_step(model):
+        with tqdm(total=run.total_updates, desc=progress, unit="batch", disable=hidden) as bar:
             if run.resumes != "fine tuning":
-                run.return_to_best()
-            unfreeze_top(model, settings.fine_tune_layers)
-            rate = settings.learning_rate * FINE_TUNING_FACTOR
-            run.epochs("fine tuning", settings.fine_tune_epochs, rate, bar)
-    return *run.finish(), run.seconds()
+                run.epochs("training", settings.epochs, settings.learning_rate, bar)
+            if settings.fine_tune_epochs:
+                if run.resumes != "fine tuning":
+                    run.return_to_best()
+                unfreeze_top(model, settings.fine_tune_layers)
+                rate = settings.learning_rate * FINE_TUNING_FACTOR
+                run.epochs("fine tuning", settings.fine_tune_epochs, rate, bar)
+        return *run.finish(), run.seconds()
 
 
 class _Run:
@@ -234,7 +272,7 @@ class _Run:
             self.images, validation = self.training.features, self.validation.features
         self.step = _training_step(self.model, optimizer, start)
         self.probe.inputs = self.images.images(self.probe_rows)
-        validate = forward(self.model, start)
+        validate = _predictor(self.model, start)
         before = len(self.rows)
         if self.resumes == phase:
             before = self._resume(optimizer)
@@ -243,7 +281,7 @@ class _Run:
             if self.checkpoint and self.rows:
                 self._keep(phase, before, optimizer)
             loss, accuracy = self._one_epoch(epoch, bar)
-            logits = predict(validate, validation, settings.batch_size)
+            logits = validate(validation, settings.batch_size)
             val_loss = cross_entropy(logits, self.validation.labels)
             row = {
                 "epoch": epoch,
@@ -251,7 +289,7 @@ class _Run:
                 "accuracy": accuracy,
                 "val_loss": val_loss,
                 "val_accuracy": float(np.mean(logits.argmax(1) == self.validation.labels)),
-                "learning_rate": float(optimizer.learning_rate),
+                "learning_rate": float(tf.convert_to_tensor(optimizer.learning_rate)),
             }
             self.rows.append(row)
             bar.set_postfix(epoch=epoch, val_loss=f"{val_loss:.3f}")
@@ -310,7 +348,7 @@ class _Run:
             measured = update in self.probe_steps
             if measured:
                 self.probe.before_update()
-            images, labels = self.images.images(batch), training.labels[batch]
+            images, labels = self.images.images(rows_here(batch)), training.labels[batch]
             sums += self.step(images, labels, training.weights[batch], False)[0].numpy()
             if measured:
                 self.probe.measure(update, self.step)
@@ -358,26 +396,22 @@ def _training_step(model, optimizer, start):
 
     Asked to measure, it updates nothing and also returns :func:`signals.measurements`: one
     compiled function serves both, as compiling takes longer than the few measurements.
+
+    In a distributed training it takes the images that this worker has read, and the labels and
+    weights of the whole batch; what it measures, each replica measures on all images.
     """
     watched, variables = blocks(model), model.trainable_variables
     logits_and_outputs = [model.get_layer("logits").output, *(block.output for block in watched)]
     network = keras.Model(start, logits_and_outputs)
     optimizer.build(variables)
 
-    @tf.function(
-        input_signature=[
-            _batch(model, start),
-            tf.TensorSpec((None,), tf.int32),
-            tf.TensorSpec((None,), tf.float32),
-            tf.TensorSpec((), tf.bool),
-        ]
-    )
-    def step(batch, labels, weights, measure):
+    def of_part(batch, labels, weights, count, replicas, measure):
+        """Take a part of a batch of `count` images; the parts' losses add up to that of all."""
         with tf.GradientTape() as tape:
             logits, *outputs = network(_as_input(batch, start), training=True)
             losses = weights * tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
             penalty = tf.add_n(network.losses) if network.losses else 0.0
-            loss = tf.reduce_mean(losses) + penalty
+            loss = tf.reduce_sum(losses) / tf.cast(count, tf.float32) + penalty / replicas
             scaled = optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled, variables)
 
@@ -390,11 +424,46 @@ def _training_step(model, optimizer, start):
             return measurements(watched, outputs, by_path, logits)
 
         def updated():
-            optimizer.apply_gradients(zip(gradients, variables, strict=True))
+            optimizer.apply_gradients(zip(gradients, variables, strict=True))  # of all parts
             return tf.zeros((len(watched), len(MEASURED)))
 
-        signals = tf.cond(measure, measured, updated)
+        if isinstance(measure, bool):
+            signals = measured() if measure else updated()
+        else:
+            signals = tf.cond(measure, measured, updated)
         right = tf.cast(tf.argmax(logits, 1, tf.int32) == labels, tf.float32)
         return tf.stack([tf.reduce_sum(losses), tf.reduce_sum(right)]), signals
+
+    signature = [
+        _batch(model, start),
+        tf.TensorSpec((None,), tf.int32),
+        tf.TensorSpec((None,), tf.float32),
+    ]
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    if replicas == 1:
+
+        @tf.function(input_signature=[*signature, tf.TensorSpec((), tf.bool)])
+        def step(batch, labels, weights, measure):
+            return of_part(batch, labels, weights, tf.size(labels), 1, measure)
+
+        return step
+
+    # Replicas cannot meet for an update within tf.cond, so there are two functions.
+    @tf.function(input_signature=signature)
+    def update(batch, labels, weights):
+        def of_replica():
+            rows, count = own_rows(tf.size(labels)), tf.size(labels)
+            own = own_part(batch), tf.gather(labels, rows), tf.gather(weights, rows)
+            sums, signals = of_part(*own, count, replicas, measure=False)
+            return add_up(sums), signals
+
+        return on_each(of_replica)
+
+    @tf.function(input_signature=signature)
+    def look(batch, labels, weights):
+        return on_each(lambda: of_part(batch, labels, weights, tf.size(labels), 1, measure=True))
+
+    def step(batch, labels, weights, measure):
+        return (look if measure else update)(batch, labels, weights)
 
     return step

@@ -1,0 +1,130 @@
+"""Processes of distributed trainings, forked from one that has imported TensorFlow and not used it.
+
+A worker is a process of its own, as on a host of its own; TF_CONFIG tells it which. Importing
+TensorFlow takes longer than a training here.
+"""
+
+import multiprocessing
+import os
+import sys
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from stages import train
+from stages.modeling import architectures, distribution, runtime, training
+from stages.storage import ImageSet, read_images
+from tests.modeling.small import CLASSES, SETTINGS
+
+LONG = 600  # seconds, which only what hangs takes
+
+# Dropout draws for each part of a batch, and Adam enlarges rounding in weights without effect, such
+# as a bias before a normalisation: without both, any number of replicas gives the same weights.
+SAME = {"optimizer": "sgd", "learning_rate": 0.05, "epochs": 2, "batch_size": 8}
+MODEL = {"activation": "relu", "dropout": 0.0, "l2": 0.001, "batch_norm": True}
+
+
+@dataclass(frozen=True)
+class Noted(ImageSet):
+    """An image set that notes which rows were read."""
+
+    rows: list
+
+    def images(self, rows):
+        self.rows.append(np.array(rows))
+        return super().images(rows)
+
+
+class Worker:
+    """A process that runs a function in a folder, as a worker or, without TF_CONFIG, alone."""
+
+    def __init__(self, function, *arguments, folder, tf_config=None):
+        handle, self._said = tempfile.mkstemp(dir=folder, prefix=".said")
+        os.close(handle)
+        server = multiprocessing.get_context("forkserver")
+        server.set_forkserver_preload([__name__])
+        work = (function, arguments, folder, self._said, tf_config)
+        self.process = server.Process(target=_run, args=work)
+        self.process.start()
+
+    def ended(self, code=0):
+        """Wait until it has ended with a status; give what it printed."""
+        self.process.join(LONG)
+        said = Path(self._said).read_text(encoding="utf-8")
+        assert self.process.exitcode == code, said
+        return said
+
+
+def _run(function, arguments, folder, said, tf_config):
+    os.chdir(folder)
+    if tf_config is not None:
+        os.environ["TF_CONFIG"] = tf_config
+    with open(said, "wb") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    function(*arguments)
+
+
+def stage(*command):
+    """Train as the command does."""
+    sys.argv = list(command)
+    train.main()
+
+
+def work(output, gpus):
+    """Train on the folder's set; write weights, history, signals and the rows that were read."""
+    settings = SimpleNamespace(**SETTINGS | SAME)
+    if gpus:  # in their place, parts of the processor
+        device = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(
+            device, [tf.config.LogicalDeviceConfiguration()] * gpus
+        )
+    runtime.configure(settings)
+    if gpus:
+        names = [f"CPU:{number}" for number in range(gpus)]
+        with tf.distribute.MirroredStrategy(names).scope():
+            fit(output, settings)
+            np.save(output.with_suffix(".dropped.npy"), dropped())
+    else:
+        with distribution.joined(0, "5a" * 32):
+            fit(output, settings)
+
+
+def fit(output, settings):
+    runtime.set_seed(1)
+    model = architectures.build("model_4", 32, 2, **MODEL)
+    examples = training.Examples.of(read_images("set"), CLASSES)
+    read = []
+    noted = replace(examples, images=Noted(examples.images.index, examples.images.shards, read))
+    history, signals, _ = training.fit(model, noted, examples, settings, seed=1)
+    weights = {f"weights-{n}": array for n, array in enumerate(model.get_weights())}
+    copies = [
+        [part.numpy() for part in getattr(variable.value, "values", [variable])]
+        for variable in model.trainable_variables
+    ]
+    same = all(np.array_equal(first, other) for first, *others in copies for other in others)
+    np.savez(
+        output,
+        **weights,
+        history=history.to_numpy(float),
+        signals=signals.drop(columns=["layer", "activation"]).to_numpy(float),
+        rows=np.concatenate(read),
+        copies=len(copies[0]),
+        same=same,
+    )
+
+
+def dropped():
+    """Give what dropout lets through on each replica, (replicas, batches, units)."""
+    layer = keras.layers.Dropout(0.5)
+    model = keras.Sequential([keras.Input((100,)), layer])
+    strategy = tf.distribute.get_strategy()
+    drop = tf.function(lambda: strategy.run(lambda: model(tf.ones((1, 100)), training=True)))
+    with distribution.in_step(model):
+        batches = [strategy.experimental_local_results(drop()) for _ in range(2)]
+    return np.array(batches)[:, :, 0].swapaxes(0, 1)
