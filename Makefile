@@ -35,8 +35,11 @@ SARTAJ ?= data/sartaj
 bench: .venv/installed .venv-peers/installed  ## measure speed, and write docs/performance.md
 	python benchmarks/machine.py
 	python benchmarks/training.py
+	python benchmarks/layers.py
 	python benchmarks/audit.py $(SARTAJ)
 	python benchmarks/prepare.py $(SARTAJ)
+	python benchmarks/pipeline.py $(SARTAJ)
+	python benchmarks/replicas.py
 	python benchmarks/table.py
 
 # In an environment of its own, since it is no part of the lock that it looks at.

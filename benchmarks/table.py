@@ -10,9 +10,13 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from training import BATCH
+from training import operations as model_1_operations
+from training import weights as model_1_weights
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks/results"
+LEAST_SHARE = 0.01  # of the time of all layers, for a layer to be listed
 DOCUMENTS = runpy.run_path(str(ROOT / "docs/results/table.py"))
 
 
@@ -77,6 +81,47 @@ def training() -> str:
     )
 
 
+def layers() -> str:
+    """Tell which layers take the time of a step, and at what share of the matrix product."""
+    table = read("layers")
+    rates = read("training").groupby(["size", "way"])["images_per_second"].median()
+    sizes = table["size"].unique()
+    seconds = table.pivot(index="layer", columns="size", values="seconds")
+    shares = (seconds / seconds.sum()).reindex(table["layer"].unique())
+    rows = [
+        [name, *(f"{shares.loc[name, size]:.0%}" for size in sizes)]
+        for name in shares.index[shares.max(axis=1) >= LEAST_SHARE]
+    ]
+    sums = [seconds[size].sum() * rates[size, "ours"] / BATCH for size in sizes]
+    rows.append(["all, over a step of ours", *(f"{share:.0%}" for share in sums)])
+    return markdown(["layer alone, forward and backward", *(f"{n} x {n}" for n in sizes)], rows)
+
+
+def repro() -> str:
+    """Tell where the seconds of the default pipeline go."""
+    table = read("repro")
+    table["group"] = table["stage"].str.partition("@")[0]
+    groups = table.groupby("group", sort=False)[["process", "body", "compute"]].sum()
+    rows = []
+    for name, seconds in groups.iterrows():
+        start = seconds["process"] - seconds["body"] if name != "dvc" else 0
+        rest = seconds["process"] - start - seconds["compute"]
+        cells = (seconds["process"], start, seconds["compute"], rest)
+        rows.append([name, *(f"{cell:.1f}" for cell in cells)])
+    whole, compute = groups["process"].sum(), groups["compute"].sum()
+    said = (
+        f"\nAll: {whole:.0f} s, {whole / compute:.2f} times the {compute:.0f} s of bare compute of "
+        "the trainings.\n"
+    )
+    header = ["stage", "seconds", "start of Python and imports", "bare compute", "all else"]
+    return markdown(header, rows) + said
+
+
+def nothing() -> str:
+    """Compare what a run costs that has nothing to do."""
+    return _turns("nothing", "dvc status of a bare dvc add")
+
+
 def audit() -> str:
     """Compare the audit with CleanVision, in time and in what is found."""
     pairs = read("audit_pairs")
@@ -95,6 +140,102 @@ def prepare() -> str:
     return _turns("prepare", "pillow")
 
 
+def replicas() -> str:
+    """Compare steps of several processes with what their parts add up to."""
+    table = read("replicas")
+    medians = table.groupby(["size", "workers", "what", "bytes"], dropna=False)["seconds"].median()
+    rows, shares = [], {}
+    for size, readings in table.groupby("size"):
+        weights = 4 * readings["parameters"].max()
+        for workers in readings["workers"].unique():
+            step, alone = (
+                medians.loc[size, n, "step"].iloc[0] for n in (workers, readings["workers"].min())
+            )
+            call, each = _reduction(medians, size, workers)
+            sums = 2 * call + weights * each  # of gradients, and of losses
+            shares[workers] = [*shares.get(workers, []), step / (alone + sums)]
+            rows.append(
+                [
+                    f"{size} x {size}",
+                    workers,
+                    f"{BATCH / step:.0f}",
+                    f"{step * 1e3:.0f}",
+                    f"{(alone + sums) * 1e3:.0f}",
+                    f"{sums * 1e3:.0f}",
+                    f"{weights / 1e6:.1f}",
+                    f"{medians.loc[size, workers, 'read'].iloc[0] * 1e3:.1f}",
+                ]
+            )
+    said = ", ".join(
+        f"{min(ratios):.2f} to {max(ratios):.2f} with {workers} processes"
+        for workers, ratios in shares.items()
+        if workers > 1
+    )
+    table = markdown(
+        [
+            "images",
+            "processes",
+            "images/s",
+            "step, ms",
+            "predicted, ms",
+            "of that, adding up, ms",
+            "gradients, MB",
+            "reading, ms",
+        ],
+        rows,
+    )
+    return f"{table}\nThe step is {said}, as a share of what was predicted.\n"
+
+
+def _reduction(medians: pd.Series, size: int, workers: int) -> tuple[float, float]:
+    """Give the seconds of a call that adds up, and of each byte; none for one process."""
+    if workers == 1:
+        return 0.0, 0.0
+    seconds = medians.loc[size, workers, "reduce"]
+    call, most = seconds.iloc[0], seconds.index.max()
+    return call, (seconds.loc[most] - call) / most
+
+
+# What is taken of machines that are not here: a GPU's operations and dollars, and for each layout
+# its GPUs, hosts, bytes a second between them, and seconds of a call. Nominal, not measured.
+OPERATIONS, DOLLARS = 100e12, 3.0  # a second in bfloat16, a sixth of the nominal; an hour
+LAYOUTS = {
+    "1 GPU": (1, 1, 1.0, 0.0),
+    "8 GPUs of a host": (8, 1, 300e9, 50e-6),
+    "64 GPUs of 8 hosts": (64, 8, 12.5e9, 200e-6),
+}
+FROM_DISK = 1e9  # bytes a second and host
+SIDE, AN_IMAGE, A_JPEG = 256, 256**2, 27_000  # pixels; bytes, prepared and as of the public set
+
+
+def predicted() -> str:
+    """Say what the model of a step gives for more devices and images than there are here."""
+    weights, operations = 4 * model_1_weights(SIDE), model_1_operations(SIDE)
+    rows = []
+    for name, (devices, hosts, link, call) in LAYOUTS.items():
+        parts = devices if hosts == 1 else hosts
+        compute = BATCH * operations / OPERATIONS
+        adding = 2 * (parts - 1) / parts * weights / link + 2 * call
+        reading = BATCH * devices / hosts * AN_IMAGE / FROM_DISK
+        step = compute + adding + reading
+        cells = [f"{compute * 1e3:.1f}", f"{adding * 1e3:.1f}", f"{reading * 1e3:.1f}"]
+        cells.append(f"{compute / step:.0%}")
+        for images in (1e6, 1e8):
+            hours = images / (BATCH * devices) * step / 3600
+            cells += [f"{hours:.3g}", f"{hours * devices * DOLLARS:.3g}"]
+        rows.append([name, *cells])
+    header = ["", "compute, ms", "adding up, ms", "reading, ms", "GPUs busy"]
+    for images in ("10⁶", "10⁸"):
+        header += [f"epoch of {images}, hours", "dollars"]
+    stored = [f"{images * size / 1e12:.3g}" for images in (1e6, 1e8) for size in (A_JPEG, AN_IMAGE)]
+    said = (
+        f"\nModel_1 at {SIDE} x {SIDE} has {weights / 4e6:.1f} million weights and takes "
+        f"{operations / 1e9:.1f} GFLOP an image. Stored: {stored[0]} TB of files and {stored[1]} "
+        f"TB prepared for 10⁶ images, {stored[2]} and {stored[3]} TB for 10⁸.\n"
+    )
+    return markdown(header, rows) + said
+
+
 def _turns(name: str, reference: str) -> str:
     seconds = in_columns(read(name), "seconds")
     rows = [
@@ -111,11 +252,12 @@ def _ratio(ratios: pd.Series) -> str:
 
 def draw() -> None:
     """Draw the throughput of training."""
-    figure, axes = plt.subplots(figsize=(8, 4.2), layout="constrained")
+    figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
     rates = read("training").groupby(["size", "way"])["images_per_second"].median().unstack()
-    ways = sorted(set(rates) - {"reading"}, key=lambda way: -rates[way].iloc[0])
-    places, width = np.arange(len(rates)), 0.8 / len(ways)
-    for number, way in enumerate(ways):
+    ways = [way for way in rates if way != "reading"]
+    places = np.arange(len(rates))
+    for number, way in enumerate(sorted(ways, key=lambda way: -rates[way].iloc[0])):
+        width = 0.8 / len(ways)
         label = "matrix product alone" if way == "matmul" else way.replace("_", " ")
         axes.bar(places + number * width, rates[way], width, label=label)
     axes.set_xticks(places + 0.4 - width / 2, [f"{size} x {size}" for size in rates.index])
@@ -128,9 +270,13 @@ PARTS = {
     "docs/performance.md": {
         "machine": machine,
         "training": training,
+        "layers": layers,
+        "repro": repro,
+        "nothing": nothing,
         "audit": audit,
         "prepare": prepare,
     },
+    "docs/scaling.md": {"replicas": replicas, "predicted": predicted},
 }
 
 if __name__ == "__main__":

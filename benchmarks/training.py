@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from itertools import product
+from itertools import pairwise, product
 from types import SimpleNamespace
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -143,10 +143,18 @@ def operations(size: int) -> float:
     channels = [1, 32, 64, 128, 128]
     forward = [
         2 * 9 * side**2 * before * after
-        for side, before, after in zip(sides, channels, channels[1:], strict=False)
+        for side, (before, after) in zip(sides, pairwise(channels), strict=True)
     ]
     forward += [2 * (sides[-1] // 2) ** 2 * 128 * 64, 2 * 64 * CLASSES]
     return 3 * sum(forward) - forward[0]
+
+
+def weights(size: int) -> int:
+    """Count the weights of model_1."""
+    channels = [1, 32, 64, 128, 128]
+    convolutions = sum((9 * a + 1) * b for a, b in pairwise(channels))
+    side = ((size - 4) // 2 - 4) // 2
+    return convolutions + (side**2 * 128 + 1) * 64 + (64 + 1) * CLASSES
 
 
 WAYS = {"ours": ours, "reading": reading, "keras fit": keras_fit, "matmul": matmul}

@@ -1,0 +1,86 @@
+"""Run the pipeline in a clone of the last commit, and see what each stage takes."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from time import perf_counter
+
+import pandas as pd
+import yaml
+from turns import ROOT
+
+# Stands for `python` in the stages' commands, and notes the seconds and the memory of each.
+WATCH = """#!{python}
+import os, sys, time
+start = time.perf_counter()
+child = os.posix_spawn({python!r}, [{python!r}, *sys.argv[1:]], os.environ)
+_, status, usage = os.wait4(child, 0)
+with open({log!r}, "a") as log:
+    print(*sys.argv[2:4], time.perf_counter() - start, usage.ru_maxrss / 1024, file=log)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
+def clone(folder: Path) -> Path:
+    """Clone the last commit, without what its pipeline wrote."""
+    command("git", "clone", "--quiet", str(ROOT), str(folder), folder=ROOT)
+    (folder / "dvc.lock").unlink()
+    return folder
+
+
+def command(*words: str, folder: Path, before: str = "") -> str:
+    """Run a command in a folder and give what it printed; look for programs in `before` first."""
+    places = [before, str(Path(sys.executable).parent), os.environ["PATH"]]
+    environment = os.environ | {"PATH": os.pathsep.join(filter(None, places))}
+    return subprocess.run(
+        words, cwd=folder, env=environment, check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
+
+
+def set_parameters(folder: Path, **changes) -> dict:
+    """Change top-level parameters in a clone's params.yaml; give all that stand there then."""
+    path = folder / "params.yaml"
+    parameters = yaml.safe_load(path.read_text(encoding="utf-8")) | changes
+    path.write_text(yaml.safe_dump(parameters, sort_keys=False), encoding="utf-8")
+    return parameters
+
+
+def make_small(folder: Path) -> dict:
+    """Have every model be model_4, trained for one epoch; give the parameters."""
+    models = set_parameters(folder)["models"]
+    kept = {name: {"architecture": "model_4", "data": models[name]["data"]} for name in models}
+    own = {name: {"activation": "relu"} for name in ("baseline", "model_3")}
+    train = set_parameters(folder)["train"] | {"epochs": 1}
+    return set_parameters(
+        folder, train=train, models={name: kept[name] | own.get(name, {}) for name in kept}
+    )
+
+
+def reproduce(folder: Path, aside: Path) -> tuple[float, pd.DataFrame]:
+    """Run `dvc repro` in a clone.
+
+    Returns
+    -------
+    seconds : float
+        Of all.
+    stages : DataFrame
+        By stage, ``process``, the seconds of its process, ``body``, those after its imports, and
+        ``mb``, what the largest of its processes held at most.
+    """
+    watch, log = aside / "watch/python", aside / "watch/log"
+    watch.parent.mkdir()
+    watch.write_text(WATCH.format(python=sys.executable, log=str(log)))
+    watch.chmod(0o755)
+    start = perf_counter()
+    said = command("dvc", "repro", folder=folder, before=str(watch.parent))
+    seconds = perf_counter() - start
+    body = dict(re.findall(r"^([\w@]+): .*\(([\d.]+) s\)$", said, re.MULTILINE))
+    rows = {}
+    for line in log.read_text().splitlines():
+        module, item, process, memory = line.split()
+        stage = module.removeprefix("stages.")
+        stage += f"@{item}" if stage in ("balance", "train", "evaluate") else ""
+        rows[stage] = [float(process), float(body[stage]), float(memory)]
+    return seconds, pd.DataFrame.from_dict(rows, "index", columns=["process", "body", "mb"])

@@ -1,0 +1,81 @@
+"""Where a step of model_1 goes: each of its layers alone, forward and backward."""
+
+import os
+import sys
+from time import perf_counter
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+import numpy as np
+import pandas as pd
+from training import BATCH, CLASSES, LAYERS, SIZES, settings
+from turns import RESULTS
+
+ROUNDS = 5
+
+
+def main() -> None:
+    """Time every layer at every size, and the update of the weights."""
+    import keras
+    import tensorflow as tf
+
+    from stages.modeling import architectures, runtime
+
+    precision = runtime.configure(settings())["precision"]
+    runtime.set_seed(1)
+    dtype = tf.bfloat16 if precision == "mixed_bfloat16" else tf.float32
+    rows = []
+    for size in SIZES:
+        keras.utils.clear_session()  # counts the layers of each model from the start
+        model = architectures.build("model_1", size, CLASSES, **LAYERS)
+        for layer in model.layers[1:]:
+            inputs = tf.cast(_random(BATCH, *layer.input.shape[1:]), dtype)
+            seconds = _median(_both_ways(layer, inputs))
+            rows.append({"size": size, "layer": layer.name, "seconds": seconds})
+        rows.append({"size": size, "layer": "adam", "seconds": _median(_adam(model))})
+        print(pd.DataFrame(rows).to_string(), file=sys.stderr)
+    table = pd.DataFrame(rows)
+    table.to_csv(RESULTS / "layers.csv", index=False, lineterminator="\n", float_format="%.4g")
+
+
+def _random(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=shape).astype(np.float32)
+
+
+def _both_ways(layer, inputs):
+    """Compile a layer's output, and the gradients of its input and of its weights."""
+    import tensorflow as tf
+
+    @tf.function
+    def both_ways(inputs):
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            outputs = layer(inputs, training=True)
+        return tape.gradient(outputs, [inputs, *layer.trainable_variables], outputs)
+
+    return lambda: both_ways(inputs)[0].numpy()
+
+
+def _adam(model):
+    """Compile an update of all weights of a model."""
+    import keras
+    import tensorflow as tf
+
+    variables = model.trainable_variables
+    optimizer = keras.optimizers.Adam()
+    optimizer.build(variables)
+    gradients = [tf.convert_to_tensor(_random(*variable.shape)) for variable in variables]
+    return tf.function(lambda: optimizer.apply(gradients, variables))
+
+
+def _median(function) -> float:
+    function()
+    seconds = []
+    for _ in range(ROUNDS):
+        start = perf_counter()
+        function()
+        seconds.append(perf_counter() - start)
+    return float(np.median(seconds))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""Where the seconds of the default `dvc repro` go, and what it costs when nothing has changed."""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from time import perf_counter
+from unittest.mock import patch
+
+import numpy as np
+import pandas as pd
+from clones import clone, command, make_small, reproduce, set_parameters
+from turns import RESULTS
+
+ROUNDS = 5
+
+
+def main() -> None:
+    """Measure both, the second on a data set given on the command line."""
+    dataset = Path(sys.argv[1]).resolve()
+    RESULTS.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as name:
+        nothing_to_do(Path(name), dataset)
+    with tempfile.TemporaryDirectory() as name:
+        first_run(Path(name))
+
+
+def first_run(aside: Path) -> None:
+    """Run the default pipeline from an empty cache; write where its seconds went."""
+    folder = clone(aside / "clone")
+    whole, table = reproduce(folder, aside)
+    table["compute"] = pd.Series(bare_compute(folder))
+    table.loc["dvc", "process"] = whole - table["process"].sum()
+    table = table.drop(columns="mb").fillna(0.0).round(2).rename_axis("stage").reset_index()
+    table.to_csv(RESULTS / "repro.csv", index=False, lineterminator="\n")
+    print(table.to_string(), file=sys.stderr)
+
+
+def bare_compute(folder: Path) -> dict[str, float]:
+    """Train each model again, and add up its updates and validations without their compiling.
+
+    Of each compiled function the first call, which compiles it, counts as the median of the others.
+    """
+    sys.path.insert(0, str(folder))
+    os.chdir(folder)
+    from stages import params
+    from stages.modeling import architectures, runtime, training
+    from stages.storage import read_images
+
+    parameters = params.load()
+    spent = {}
+    for name in parameters.models:
+        settings = parameters.model(name, parameters.activation)
+        runtime.configure(settings)
+        runtime.set_seed(parameters.seed)
+        examples, validation = (
+            training.Examples.of(read_images(folder / "data" / data), parameters.classes)
+            for data in (f"balanced/{settings.data}", "prepared/val")
+        )
+        model = architectures.build(
+            settings.architecture,
+            parameters.image_size,
+            len(parameters.classes),
+            activation=settings.activation,
+            dropout=settings.dropout,
+            l2=settings.l2,
+            batch_norm=settings.batch_norm,
+        )
+        calls: dict[str, list[float]] = {"_training_step": [], "forward": []}
+        with ExitStack() as stack:
+            for function, times in calls.items():
+                timed = timing(getattr(training, function), times)
+                stack.enter_context(patch.object(training, function, timed))
+            training.fit(model, examples, validation, settings, parameters.seed)
+        spent[f"train@{name}"] = sum(
+            sum(times[1:]) + float(np.median(times)) for times in calls.values()
+        )
+    return spent
+
+
+def timing(compile_: Callable, times: list[float]) -> Callable:
+    """Wrap what compiles a function, so that the seconds of each call of that are noted."""
+
+    def compiled(*arguments, **options):
+        function = compile_(*arguments, **options)
+
+        def timed(*inputs):
+            start = perf_counter()
+            result = function(*inputs)
+            times.append(perf_counter() - start)
+            return result
+
+        return timed
+
+    return compiled
+
+
+def nothing_to_do(aside: Path, dataset: Path) -> None:
+    """Time `dvc repro` and `dvc status` where all is done, against a bare `dvc add`."""
+    folder = clone(aside / "clone")
+    shutil.copytree(dataset, folder / "data/mine")
+    set_parameters(folder, dataset="data/mine", image_size=32)
+    make_small(folder)
+    command("dvc", "repro", folder=folder)
+    bare = aside / "bare"
+    bare.mkdir()
+    command("git", "init", "--quiet", folder=bare)
+    command("dvc", "init", "--quiet", folder=bare)
+    shutil.copytree(dataset, bare / "mine")
+    command("dvc", "add", "mine", folder=bare)
+    ways = {
+        "dvc status of a bare dvc add": (bare, ("dvc", "status")),
+        "dvc status": (folder, ("dvc", "status", "dvc.yaml")),
+        "dvc repro": (folder, ("dvc", "repro")),
+    }
+    rows = []
+    for number in range(ROUNDS):
+        for way, (where, words) in ways.items():
+            start = perf_counter()
+            said = command(*words, folder=where)
+            seconds = round(perf_counter() - start, 2)
+            if "up to date" not in said:
+                sys.exit(f"{way} found something to do: {said}")
+            rows.append({"round": number, "way": way, "seconds": seconds})
+            print(rows[-1], file=sys.stderr)
+    pd.DataFrame(rows).to_csv(RESULTS / "nothing.csv", index=False, lineterminator="\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""What a step takes on 1, 2 and 4 processes of this machine, and what it is made of."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from time import perf_counter
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+import numpy as np
+import pandas as pd
+from training import BATCH, CLASSES, LAYERS, batch, mapped, settings
+from turns import RESULTS, ROOT
+
+sys.path.insert(0, str(ROOT))
+WORKERS, SIZES = (1, 2, 4), (64, 128)
+STEPS, ROUNDS = 10, 3
+REDUCED = (1, 1_000_000, 8_000_000)  # float32 numbers, to tell what a call and what a byte takes
+
+
+def main() -> None:
+    """Start the processes of each training, and write what their chief measured."""
+    if len(sys.argv) > 1:
+        work(int(sys.argv[1]), int(sys.argv[2]))
+        return
+    rows = []
+    for number in range(ROUNDS):
+        for size in SIZES:
+            for workers in WORKERS:
+                for line in together(workers, size).splitlines():
+                    reading = {"round": number, "size": size, "workers": workers}
+                    rows.append(reading | json.loads(line))
+                    print(rows[-1], file=sys.stderr)
+    RESULTS.mkdir(exist_ok=True)
+    table = pd.DataFrame(rows)
+    table.to_csv(RESULTS / "replicas.csv", index=False, lineterminator="\n", float_format="%.4g")
+
+
+def together(workers: int, size: int) -> str:
+    """Run as many processes, which meet at ports of their own; give what the chief printed."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(workers)]
+    addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
+    for each in sockets:
+        each.close()
+    processes = []
+    for index in range(workers):
+        task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+        config = {"TF_CONFIG": json.dumps(task)} if workers > 1 else {}
+        threads = max(1, (os.cpu_count() or 1) // workers)
+        processes.append(
+            subprocess.Popen(
+                [sys.executable, __file__, str(size), str(threads)],
+                env=os.environ | config,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        )
+    said = [process.communicate()[0] for process in processes]
+    if any(process.returncode for process in processes):
+        sys.exit(f"a worker of {workers} failed")
+    return said[0]
+
+
+def work(size: int, threads: int) -> None:
+    """Train model_1 for some steps as stages.train does, and time what they are made of."""
+    from stages.modeling import architectures, distribution, runtime, training
+
+    taken = settings()
+    taken.threads = threads
+    runtime.configure(taken)
+    with distribution.joined(0, "00" * 32) as replicas:
+        model = architectures.build("model_1", size, CLASSES, **LAYERS)
+        optimizer = training._optimizer(taken, 0.001, 1)
+        step = training._training_step(model, optimizer, model.input)
+        _, labels, weights = batch(size)
+        read, rows = mapped(size), distribution.rows_here(np.arange(BATCH))
+
+        def train():
+            step(read()[rows], labels, weights, False)[0].numpy()
+
+        def tell(what, function, **facts):
+            seconds = median(function)
+            print(json.dumps({"what": what, "seconds": seconds} | facts), flush=True)
+
+        with distribution.in_step(model):
+            tell("step", train, parameters=model.count_params())
+        tell("read", read)
+        for count in REDUCED if replicas > 1 else ():
+            tell("reduce", adding(count), bytes=4 * count)
+
+
+def adding(count: int):
+    """Compile the addition of so many numbers of each replica."""
+    import tensorflow as tf
+
+    from stages.modeling import distribution
+
+    numbers = tf.Variable(tf.zeros(count))
+
+    @tf.function
+    def added():
+        return distribution.on_each(lambda: distribution.add_up(numbers + 1.0))[0]
+
+    return lambda: added().numpy()
+
+
+def median(function) -> float:
+    """Give the median of a function's seconds; the first calls, which compile it, do not count."""
+    seconds = []
+    for _ in range(STEPS + 2):
+        start = perf_counter()
+        function()
+        seconds.append(perf_counter() - start)
+    return float(np.median(seconds[2:]))
+
+
+if __name__ == "__main__":
+    main()
