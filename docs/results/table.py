@@ -253,14 +253,16 @@ PARTS = {
 
 
 def write(documents: dict, script: str) -> None:
-    """Replace the figures in every document, between the marks that name them and the script."""
+    """Replace the figures in every document, between marks that name them; print them too."""
     for document, parts in documents.items():
         path = ROOT / document
         text = path.read_text(encoding="utf-8")
         for name, give in parts.items():
             start, end = START.format(name, script), END.format(name)
             before, rest = text.split(start)
-            text = before + start + give() + end + rest.split(end)[1]
+            figures = give()
+            print(f"{document}, {name}:\n\n{figures}")
+            text = before + start + figures + end + rest.split(end)[1]
         path.write_text(text, encoding="utf-8", newline="\n")
 
 
