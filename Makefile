@@ -39,6 +39,7 @@ bench: .venv/installed .venv-peers/installed  ## measure speed, and write docs/p
 	python benchmarks/audit.py $(SARTAJ)
 	python benchmarks/prepare.py $(SARTAJ)
 	python benchmarks/pipeline.py $(SARTAJ)
+	python benchmarks/growth.py
 	python benchmarks/replicas.py
 	python benchmarks/table.py
 

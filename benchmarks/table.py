@@ -140,6 +140,34 @@ def prepare() -> str:
     return _turns("prepare", "pillow")
 
 
+def growth() -> str:
+    """Tell how seconds and memory of the stages grow with the set."""
+    table = _by_stage()
+    rows = []
+    for stage, readings in table.groupby("stage", sort=False):
+        seconds, memory = readings["body"].to_numpy(), readings["mb"].to_numpy()
+        exponent = f"{np.log(seconds[-1] / seconds[-2]) / np.log(4):.2f}" if seconds[-2] else ""
+        rows.append(
+            [
+                stage,
+                *(f"{value:.1f}" for value in seconds),
+                exponent,
+                *(f"{value:.0f}" for value in memory),
+            ]
+        )
+    times = table["times"].unique()
+    header = ["stage", *(f"seconds at {n}x" for n in times), "exponent, last step"]
+    return markdown([*header, *(f"MB at {n}x" for n in times)], rows)
+
+
+def _by_stage() -> pd.DataFrame:
+    """Add up the readings of a stage that runs for several models."""
+    table = read("growth")
+    table["stage"] = table["stage"].str.partition("@")[0]
+    grouped = table.groupby(["times", "stage"], sort=False)
+    return grouped.agg({"body": "sum", "mb": "max"}).reset_index()
+
+
 def replicas() -> str:
     """Compare steps of several processes with what their parts add up to."""
     table = read("replicas")
@@ -251,18 +279,26 @@ def _ratio(ratios: pd.Series) -> str:
 
 
 def draw() -> None:
-    """Draw the throughput of training."""
-    figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
+    """Draw training and growth."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
     rates = read("training").groupby(["size", "way"])["images_per_second"].median().unstack()
     ways = [way for way in rates if way != "reading"]
     places = np.arange(len(rates))
     for number, way in enumerate(sorted(ways, key=lambda way: -rates[way].iloc[0])):
         width = 0.8 / len(ways)
         label = "matrix product alone" if way == "matmul" else way.replace("_", " ")
-        axes.bar(places + number * width, rates[way], width, label=label)
-    axes.set_xticks(places + 0.4 - width / 2, [f"{size} x {size}" for size in rates.index])
-    axes.set(yscale="log", ylabel="images per second", title="Training model_1, batch 32")
-    axes.legend(fontsize=8)
+        left.bar(places + number * width, rates[way], width, label=label)
+    left.set_xticks(places + 0.4 - width / 2, [f"{size} x {size}" for size in rates.index])
+    left.set(yscale="log", ylabel="images per second", title="Training model_1, batch 32")
+    left.legend(fontsize=8)
+    for stage, readings in _by_stage().groupby("stage", sort=False):
+        right.plot(readings["times"], readings["body"].clip(lower=0.1), marker="o", label=stage)
+    ticks = sorted(read("growth")["times"].unique())
+    right.set(xscale="log", yscale="log", xlabel="times the default data", ylabel="seconds")
+    right.set_xticks(ticks, [str(tick) for tick in ticks])
+    right.minorticks_off()
+    right.set_title("Growth of the stages, imports left out")
+    right.legend(fontsize=8, ncols=2)
     figure.savefig(ROOT / "docs/performance.png", dpi=110, metadata={"Software": None})
 
 
@@ -275,6 +311,7 @@ PARTS = {
         "nothing": nothing,
         "audit": audit,
         "prepare": prepare,
+        "growth": growth,
     },
     "docs/scaling.md": {"replicas": replicas, "predicted": predicted},
 }

@@ -1,0 +1,34 @@
+"""Seconds and memory of each stage at 1, 4 and 16 times the default data."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+from clones import clone, make_small, reproduce, set_parameters
+from turns import RESULTS
+
+TIMES = (1, 4, 16)
+COUNTS = ("training", "testing", "reencoded", "rescaled", "brightened", "mislabelled")
+
+
+def main() -> None:
+    """Run the whole pipeline at each size, every model training for one epoch."""
+    tables = []
+    for times in TIMES:
+        with tempfile.TemporaryDirectory() as name:
+            folder = clone(Path(name) / "clone")
+            phantom = make_small(folder)["phantom"]
+            grown = {count: phantom[count] * times for count in COUNTS}
+            set_parameters(folder, phantom=phantom | grown)
+            _, table = reproduce(folder, Path(name))
+        tables.append(table.assign(times=times).rename_axis("stage").reset_index())
+        print(tables[-1].to_string(), file=sys.stderr)
+    RESULTS.mkdir(exist_ok=True)
+    table = pd.concat(tables)[["times", "stage", "process", "body", "mb"]]
+    table = table.round({"process": 2, "body": 2, "mb": 0})
+    table.to_csv(RESULTS / "growth.csv", index=False, lineterminator="\n")
+
+
+if __name__ == "__main__":
+    main()
