@@ -298,7 +298,7 @@ def draw() -> None:
     right.set_xticks(ticks, [str(tick) for tick in ticks])
     right.minorticks_off()
     right.set_title("Growth of the stages, imports left out")
-    right.legend(fontsize=8, ncols=2)
+    right.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     figure.savefig(ROOT / "docs/performance.png", dpi=110, metadata={"Software": None})
 
 
