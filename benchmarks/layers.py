@@ -2,15 +2,14 @@
 
 import os
 import sys
-from time import perf_counter
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import numpy as np
 import pandas as pd
 from training import BATCH, CLASSES, LAYERS, SIZES, settings
-from turns import RESULTS
+from turns import RESULTS, median_seconds
 
-ROUNDS = 5
+CALLS = 5
 
 
 def main() -> None:
@@ -29,9 +28,9 @@ def main() -> None:
         model = architectures.build("model_1", size, CLASSES, **LAYERS)
         for layer in model.layers[1:]:
             inputs = tf.cast(_random(BATCH, *layer.input.shape[1:]), dtype)
-            seconds = _median(_both_ways(layer, inputs))
+            seconds = median_seconds(_both_ways(layer, inputs), CALLS)
             rows.append({"size": size, "layer": layer.name, "seconds": seconds})
-        rows.append({"size": size, "layer": "adam", "seconds": _median(_adam(model))})
+        rows.append({"size": size, "layer": "adam", "seconds": median_seconds(_adam(model), CALLS)})
         print(pd.DataFrame(rows).to_string(), file=sys.stderr)
     table = pd.DataFrame(rows)
     table.to_csv(RESULTS / "layers.csv", index=False, lineterminator="\n", float_format="%.4g")
@@ -65,16 +64,6 @@ def _adam(model):
     optimizer.build(variables)
     gradients = [tf.convert_to_tensor(_random(*variable.shape)) for variable in variables]
     return tf.function(lambda: optimizer.apply(gradients, variables))
-
-
-def _median(function) -> float:
-    function()
-    seconds = []
-    for _ in range(ROUNDS):
-        start = perf_counter()
-        function()
-        seconds.append(perf_counter() - start)
-    return float(np.median(seconds))
 
 
 if __name__ == "__main__":

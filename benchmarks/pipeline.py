@@ -47,8 +47,9 @@ def bare_compute(folder: Path) -> dict[str, float]:
     sys.path.insert(0, str(folder))
     os.chdir(folder)
     from stages import params
-    from stages.modeling import architectures, runtime, training
+    from stages.modeling import runtime, training
     from stages.storage import read_images
+    from stages.train import _build
 
     parameters = params.load()
     spent = {}
@@ -60,15 +61,7 @@ def bare_compute(folder: Path) -> dict[str, float]:
             training.Examples.of(read_images(folder / "data" / data), parameters.classes)
             for data in (f"balanced/{settings.data}", "prepared/val")
         )
-        model = architectures.build(
-            settings.architecture,
-            parameters.image_size,
-            len(parameters.classes),
-            activation=settings.activation,
-            dropout=settings.dropout,
-            l2=settings.l2,
-            batch_norm=settings.batch_norm,
-        )
+        model = _build(settings, examples.images.size, len(parameters.classes))
         calls: dict[str, list[float]] = {"_training_step": [], "forward": []}
         with ExitStack() as stack:
             for function, times in calls.items():

@@ -5,13 +5,12 @@ import os
 import socket
 import subprocess
 import sys
-from time import perf_counter
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import numpy as np
 import pandas as pd
 from training import BATCH, CLASSES, LAYERS, batch, mapped, settings
-from turns import RESULTS, ROOT
+from turns import RESULTS, ROOT, median_seconds
 
 sys.path.insert(0, str(ROOT))
 WORKERS, SIZES = (1, 2, 4), (64, 128)
@@ -80,7 +79,7 @@ def work(size: int, threads: int) -> None:
             step(read()[rows], labels, weights, False)[0].numpy()
 
         def tell(what, function, **facts):
-            seconds = median(function)
+            seconds = median_seconds(function, STEPS)
             print(json.dumps({"what": what, "seconds": seconds} | facts), flush=True)
 
         with distribution.in_step(model):
@@ -103,16 +102,6 @@ def adding(count: int):
         return distribution.on_each(lambda: distribution.add_up(numbers + 1.0))[0]
 
     return lambda: added().numpy()
-
-
-def median(function) -> float:
-    """Give the median of a function's seconds; the first calls, which compile it, do not count."""
-    seconds = []
-    for _ in range(STEPS + 2):
-        start = perf_counter()
-        function()
-        seconds.append(perf_counter() - start)
-    return float(np.median(seconds[2:]))
 
 
 if __name__ == "__main__":

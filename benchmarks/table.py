@@ -82,7 +82,7 @@ def training() -> str:
 
 
 def layers() -> str:
-    """Tell which layers take the time of a step, and at what share of the matrix product."""
+    """Tell what share of the time of all layers each takes, alone."""
     table = read("layers")
     rates = read("training").groupby(["size", "way"])["images_per_second"].median()
     sizes = table["size"].unique()
@@ -282,10 +282,9 @@ def draw() -> None:
     """Draw training and growth."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
     rates = read("training").groupby(["size", "way"])["images_per_second"].median().unstack()
-    ways = [way for way in rates if way != "reading"]
-    places = np.arange(len(rates))
-    for number, way in enumerate(sorted(ways, key=lambda way: -rates[way].iloc[0])):
-        width = 0.8 / len(ways)
+    ways = sorted(set(rates) - {"reading"}, key=lambda way: -rates[way].iloc[0])
+    places, width = np.arange(len(rates)), 0.8 / len(ways)
+    for number, way in enumerate(ways):
         label = "matrix product alone" if way == "matmul" else way.replace("_", " ")
         left.bar(places + number * width, rates[way], width, label=label)
     left.set_xticks(places + 0.4 - width / 2, [f"{size} x {size}" for size in rates.index])

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import median
 from time import perf_counter
 
 ROOT = Path(__file__).parent.parent
@@ -24,6 +25,16 @@ def serve(step: Callable[[], None], images: int) -> None:
             step()
             steps += 1
         print(steps * images / (perf_counter() - start), flush=True)
+
+
+def median_seconds(function: Callable[[], object], calls: int) -> float:
+    """Give the median of a function's seconds; two calls before, which compile it, do not count."""
+    seconds = []
+    for _ in range(calls + 2):
+        start = perf_counter()
+        function()
+        seconds.append(perf_counter() - start)
+    return median(seconds[2:])
 
 
 def in_turn(commands: dict[str, list], rounds: int) -> Iterator[tuple[int, str, float]]:

@@ -16,9 +16,10 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))  # the project is run in place
 
 from stages import params  # noqa: E402
-from stages.modeling import architectures, runtime, training  # noqa: E402
+from stages.modeling import runtime, training  # noqa: E402
 from stages.modeling.signals import blocks  # noqa: E402
 from stages.storage import read_images  # noqa: E402
+from stages.train import _build  # noqa: E402
 
 MODELS, PAIRS = ("model_1", "model_4"), 5
 
@@ -47,15 +48,7 @@ def trained(parameters: params.Parameters, name: str, probed: bool) -> float:
         training.Examples.of(read_images(ROOT / "data" / folder), parameters.classes)
         for folder in (f"balanced/{settings.data}", "prepared/val")
     )
-    model = architectures.build(
-        settings.architecture,
-        examples.images.size,
-        len(parameters.classes),
-        activation=settings.activation,
-        dropout=settings.dropout,
-        l2=settings.l2,
-        batch_norm=settings.batch_norm,
-    )
+    model = _build(settings, examples.images.size, len(parameters.classes))
     start = process_time()
     if probed:
         training.fit(model, examples, validation, settings, parameters.seed)
