@@ -98,6 +98,10 @@ def nothing_to_do(aside: Path, dataset: Path) -> None:
     set_parameters(folder, dataset="data/mine", image_size=32)
     make_small(folder)
     command("dvc", "repro", folder=folder)
+    alone = aside / "alone"
+    shutil.copytree(folder, alone)
+    shutil.rmtree(alone / "studies")
+    command("dvc", "status", folder=alone)  # so that DVC knows the copies
     bare = aside / "bare"
     bare.mkdir()
     command("git", "init", "--quiet", folder=bare)
@@ -108,6 +112,7 @@ def nothing_to_do(aside: Path, dataset: Path) -> None:
         "dvc status of a bare dvc add": (bare, ("dvc", "status")),
         "dvc status": (folder, ("dvc", "status", "dvc.yaml")),
         "dvc repro": (folder, ("dvc", "repro")),
+        "dvc status without studies/": (alone, ("dvc", "status")),
     }
     rows = []
     for number in range(ROUNDS):

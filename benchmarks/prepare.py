@@ -63,7 +63,7 @@ def decode_and_resize(dataset: Path, output: Path) -> None:
 def thumbnail(path: Path, size: int) -> np.ndarray:
     """Decode a file to grey and resize it."""
     with Image.open(path) as image:
-        return np.asarray(image.convert("L").resize((size, size), Image.Resampling.BILINEAR))
+        return np.asarray(image.convert("L").resize((size, size), Image.Resampling.BICUBIC))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 
@@ -251,13 +252,16 @@ class ImageSet:
         ndarray (len(rows), ...)
             Of the shape and type of an entry of the shards.
         """
-        ends = list(accumulate(len(shard) for shard in self.shards))
         rows = np.asarray(rows, dtype=int)
         out = np.empty((len(rows), *self.shards[0].shape[1:]), self.shards[0].dtype)
         for place, row in enumerate(rows):
-            number = bisect_right(ends, row)
-            out[place] = self.shards[number][row - ends[number]]
+            number = bisect_right(self._ends, row)
+            out[place] = self.shards[number][row - self._ends[number]]
         return out
+
+    @cached_property  # once, since a large set, of many shards, may be read image by image
+    def _ends(self) -> list[int]:
+        return list(accumulate(map(len, self.shards)))
 
 
 def read_images(

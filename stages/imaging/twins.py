@@ -20,7 +20,7 @@ from PIL import Image
 from threadpoolctl import threadpool_limits
 
 SIDE = 64  # of a fingerprint; the pyramid's levels are 16, 32 and 64
-BATCH = 128  # pairs registered at once
+BATCH = 64  # pairs registered at once
 # Beyond so many slices, a slice is registered to its NEAREST alone, by coarse correlation. To
 # register all that are proposed takes most of the time then, and is quadratic. docs/scaling.md has
 # what either takes, and that the same twins are found.
