@@ -16,8 +16,7 @@ repro: .venv/installed  ## run every stage that something it depends on has chan
 
 test: .venv/cluster .venv/team .venv/test  ## run the tests, and show how much of stages/ they run
 	coverage erase
-	coverage run -m pytest
-	coverage combine --quiet
+	pytest --cov --cov-report= --numprocesses logical --maxprocesses 4 --dist loadfile
 	coverage report
 
 lint: .venv/installed  ## check style and format
