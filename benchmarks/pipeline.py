@@ -101,7 +101,7 @@ def nothing_to_do(aside: Path, dataset: Path) -> None:
     alone = aside / "alone"
     shutil.copytree(folder, alone)
     shutil.rmtree(alone / "studies")
-    command("dvc", "status", folder=alone)  # so that DVC knows the copies
+    command("dvc", "status", "dvc.yaml", folder=alone)  # so that DVC knows the copies
     bare = aside / "bare"
     bare.mkdir()
     command("git", "init", "--quiet", folder=bare)
@@ -112,7 +112,7 @@ def nothing_to_do(aside: Path, dataset: Path) -> None:
         "dvc status of a bare dvc add": (bare, ("dvc", "status")),
         "dvc status": (folder, ("dvc", "status", "dvc.yaml")),
         "dvc repro": (folder, ("dvc", "repro")),
-        "dvc status without studies/": (alone, ("dvc", "status")),
+        "dvc status without studies/": (alone, ("dvc", "status", "dvc.yaml")),
     }
     rows = []
     for number in range(ROUNDS):
