@@ -56,7 +56,7 @@ class Project:
             capture_output=True,
             text=True,
             encoding="utf-8",
-            timeout=1800,  # several tests run at once
+            timeout=900,
         )
         said = result.stdout + result.stderr
         assert (result.returncode == 0) == succeeds, said
