@@ -24,6 +24,18 @@ with stage("prepare"):
     time.sleep(600)
 """
 
+# A stage that tells whether Python looks for garbage, while it is imported and while it works.
+COLLECTOR = """
+import gc, sys
+sys.argv = ["-m"]  # as while Python looks for the module of a stage
+import stages
+print(gc.isenabled())
+from stages.console import stage
+with stage("prepare") as done:
+    print(gc.isenabled())
+    done("all")
+"""
+
 
 @pytest.fixture
 def start(tmp_path):
@@ -155,3 +167,8 @@ def test_a_stage_run_outside_of_the_project_says_where_to_stand(start):
     said = stage.communicate()[1]
     assert stage.returncode == 1
     assert said == "check: params.yaml is missing here; run from the project's root\n"
+
+
+def test_a_stage_that_works_long_does_not_keep_its_garbage(start):
+    said, _ = start("-c", COLLECTOR).communicate()
+    assert said.splitlines()[:2] == ["False", "True"]
