@@ -49,6 +49,7 @@ def inline(svg: str, prefix: str, label: str) -> Markup:
     """Make an SVG of ours part of a page: labelled, and its ids apart from other figures'."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r' xmlns(:\w+)?="[^"]*"', "", svg)  # HTML knows both by itself
+    svg = re.sub(r"\n +", "\n", svg)
     svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", svg)
     return Markup(svg.replace("<svg", f'<svg role="img" aria-label="{escape(label)}"', 1))
 
