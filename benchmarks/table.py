@@ -10,6 +10,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from scipy import stats
 from training import BATCH
 from training import operations as model_1_operations
 from training import weights as model_1_weights
@@ -95,6 +96,25 @@ def layers() -> str:
     sums = [seconds[size].sum() * rates[size, "ours"] / BATCH for size in sizes]
     rows.append(["all, over a step of ours", *(f"{share:.0%}" for share in sums)])
     return markdown(["layer alone, forward and backward", *(f"{n} x {n}" for n in sizes)], rows)
+
+
+def precision() -> str:
+    """Compare what two precisions come to, over seeds."""
+    rows = []
+    for model, runs in read("precision").groupby("model"):
+        accuracy = runs.pivot(index="seed", columns="precision", values="accuracy")
+        mean, spread = accuracy.mean(), accuracy.std()
+        differences = accuracy["mixed_bfloat16"] - accuracy["float32"]
+        error, freedom = stats.sem(differences), len(differences) - 1
+        low, high = stats.t.interval(0.95, freedom, differences.mean(), error)
+        rows.append(
+            [
+                model,
+                *(f"{mean[way]:.3f} ({spread[way]:.3f})" for way in accuracy),
+                f"{differences.mean():+.3f} ({low:+.3f} to {high:+.3f})",
+            ]
+        )
+    return markdown(["", *accuracy, "bfloat16 less float32"], rows)
 
 
 def repro() -> str:
@@ -306,6 +326,7 @@ PARTS = {
         "machine": machine,
         "training": training,
         "layers": layers,
+        "precision": precision,
         "repro": repro,
         "nothing": nothing,
         "audit": audit,
