@@ -194,7 +194,7 @@ def from_chief(content: bytes) -> bytes:
 def _sum(numbers: np.ndarray) -> np.ndarray:
     """Add up the int64 numbers that the workers hold; all call it, and all get the sum."""
 
-    @tf.function
+    @tf.function(autograph=False)
     def added(numbers):
         def of_replica():
             once = tf.where(_place_here() == 0, numbers, tf.zeros_like(numbers))

@@ -28,6 +28,10 @@ from stages.storage import ImageSet
 PLATEAU_EPOCHS, PLATEAU_FACTOR = 2, 0.5  # of reduce_on_plateau
 FINE_TUNING_FACTOR = 0.1  # of the learning rate, so that the pretrained weights are not lost
 
+# No Python loop or branch depends on a tensor here, so there is none to translate. To look for one
+# takes TensorFlow two seconds a training.
+_compiled = partial(tf.function, autograph=False)
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -77,7 +81,7 @@ def forward(
     start = model.input if start is None else start
     part = keras.Model(start, model.get_layer("logits").output if end is None else end)
 
-    @tf.function(input_signature=[_batch(model, start)])
+    @_compiled(input_signature=[_batch(model, start)])
     def values(batch):
         return tf.cast(part(_as_input(batch, start), training=False), tf.float32)
 
@@ -114,7 +118,7 @@ def _predictor(model: keras.Model, start: keras.KerasTensor) -> Callable:
     part = keras.Model(start, model.get_layer("logits").output)
     classes = part.output_shape[1]
 
-    @tf.function(input_signature=[_batch(model, start), tf.TensorSpec((), tf.int32)])
+    @_compiled(input_signature=[_batch(model, start), tf.TensorSpec((), tf.int32)])
     def values(batch, count):
         def of_replica():
             own = tf.cast(part(_as_input(own_part(batch), start), training=False), tf.float32)
@@ -442,14 +446,14 @@ def _training_step(model, optimizer, start):
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
     if replicas == 1:
 
-        @tf.function(input_signature=[*signature, tf.TensorSpec((), tf.bool)])
+        @_compiled(input_signature=[*signature, tf.TensorSpec((), tf.bool)])
         def step(batch, labels, weights, measure):
             return of_part(batch, labels, weights, tf.size(labels), 1, measure)
 
         return step
 
     # Replicas cannot meet for an update within tf.cond, so there are two functions.
-    @tf.function(input_signature=signature)
+    @_compiled(input_signature=signature)
     def update(batch, labels, weights):
         def of_replica():
             rows, count = own_rows(tf.size(labels)), tf.size(labels)
@@ -459,7 +463,7 @@ def _training_step(model, optimizer, start):
 
         return on_each(of_replica)
 
-    @tf.function(input_signature=signature)
+    @_compiled(input_signature=signature)
     def look(batch, labels, weights):
         return on_each(lambda: of_part(batch, labels, weights, tf.size(labels), 1, measure=True))
 
