@@ -129,9 +129,12 @@ def repro() -> str:
         cells = (seconds["process"], start, seconds["compute"], rest)
         rows.append([name, *(f"{cell:.1f}" for cell in cells)])
     whole, compute = groups["process"].sum(), groups["compute"].sum()
+    trainings = table[table["group"] == "train"].set_index("stage")
+    besides = trainings["body"] - trainings["compute"]
     said = (
         f"\nAll: {whole:.0f} s, {whole / compute:.2f} times the {compute:.0f} s of bare compute of "
-        "the trainings.\n"
+        f"the trainings. All else in train: {besides.max():.0f} s of {besides.idxmax()}, and "
+        f"{besides.drop(besides.idxmax()).max():.0f} s of another at most.\n"
     )
     header = ["stage", "seconds", "start of Python and imports", "bare compute", "all else"]
     return markdown(header, rows) + said
