@@ -1,0 +1,44 @@
+"""The precision is one that the device computes in, and what was taken is what trains."""
+
+from types import SimpleNamespace
+
+import keras
+import psutil
+import pytest
+import tensorflow as tf
+
+from stages.errors import InputError
+from stages.modeling import runtime
+
+
+@pytest.fixture
+def configure():
+    def configure(precision):
+        settings = SimpleNamespace(precision=precision, deterministic=True, threads=0)
+        return runtime.configure(settings)
+
+    yield configure
+    configure("float32")
+
+
+@pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="asks the GPU instead")
+@pytest.mark.skipif(not psutil.LINUX, reason="reads /proc/cpuinfo")
+def test_auto_takes_bfloat16_exactly_where_the_processor_has_instructions_for_it(configure):
+    with open("/proc/cpuinfo", encoding="utf-8") as lines:
+        words = lines.read().split()
+    native = "avx512_bf16" in words or "amx_bf16" in words
+    wanted = "mixed_bfloat16" if native else "float32"
+    assert configure("auto")["precision"] == wanted
+    assert keras.mixed_precision.global_policy().name == wanted
+
+
+def test_a_precision_that_is_named_is_taken_wherever_it_runs(configure):
+    assert configure("mixed_bfloat16")["precision"] == "mixed_bfloat16"
+    layer = keras.layers.Dense(1)
+    assert (layer.compute_dtype, layer.variable_dtype) == ("bfloat16", "float32")
+
+
+@pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="a GPU can do it")
+def test_float16_is_refused_on_a_processor_before_any_work(configure):
+    with pytest.raises(InputError, match=r"train\.precision is 'mixed_float16'.*takes auto"):
+        configure("mixed_float16")
