@@ -5,17 +5,20 @@ Run ``python benchmarks/table.py`` from the project's root; `make bench` does so
 
 import json
 import runpy
+import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from scipy import stats
 from training import BATCH
 from training import operations as model_1_operations
 from training import weights as model_1_weights
 
 ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+from stages.assessment.replicates import student  # noqa: E402
+
 RESULTS = ROOT / "benchmarks/results"
 LEAST_SHARE = 0.01  # of the time of all layers, for a layer to be listed
 DOCUMENTS = runpy.run_path(str(ROOT / "docs/results/table.py"))
@@ -105,8 +108,7 @@ def precision() -> str:
         accuracy = runs.pivot(index="seed", columns="precision", values="accuracy")
         mean, spread = accuracy.mean(), accuracy.std()
         differences = accuracy["mixed_bfloat16"] - accuracy["float32"]
-        error, freedom = stats.sem(differences), len(differences) - 1
-        low, high = stats.t.interval(0.95, freedom, differences.mean(), error)
+        low, high, _ = student(differences.to_numpy())
         rows.append(
             [
                 model,
@@ -130,11 +132,11 @@ def repro() -> str:
         rows.append([name, *(f"{cell:.1f}" for cell in cells)])
     whole, compute = groups["process"].sum(), groups["compute"].sum()
     trainings = table[table["group"] == "train"].set_index("stage")
-    besides = trainings["body"] - trainings["compute"]
+    besides = (trainings["body"] - trainings["compute"]).nlargest(2)
     said = (
         f"\nAll: {whole:.0f} s, {whole / compute:.2f} times the {compute:.0f} s of bare compute of "
-        f"the trainings. All else in train: {besides.max():.0f} s of {besides.idxmax()}, and "
-        f"{besides.drop(besides.idxmax()).max():.0f} s of another at most.\n"
+        f"the trainings. All else in train: {besides.iloc[0]:.0f} s of {besides.index[0]}, and "
+        f"{besides.iloc[1]:.0f} s of another at most.\n"
     )
     header = ["stage", "seconds", "start of Python and imports", "bare compute", "all else"]
     return markdown(header, rows) + said
