@@ -27,7 +27,7 @@ from tests.modeling.together import LONG, SAME, Worker, stage, work
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="forks, and sends signals")
 
 ROOT = Path(__file__).parent.parent
-COUNT = 41  # in batches of 8 the last one has a single image, and most replicas none of it
+COUNT = 41  # in batches of 8 the last one has a single image, fewer than there are replicas
 EPOCHS = 6  # of a training that is killed in between
 
 
@@ -101,13 +101,32 @@ def test_an_epoch_is_in_the_order_of_one_process_and_each_worker_reads_its_part(
     epochs = [order(COUNT, 1, epoch, COUNT) for epoch in range(1, SAME["epochs"] + 1)]
     for number, part in enumerate(parts):
         batches = [epoch[start : start + 8] for epoch in epochs for start in range(0, COUNT, 8)]
-        assert np.array_equal(part, np.concatenate([b[number :: len(parts)] for b in batches]))
+        # A batch with fewer images than workers is taken whole by each.
+        expected = [b[number :: len(parts)] if len(b) >= len(parts) else b for b in batches]
+        assert np.array_equal(part, np.concatenate(expected))
 
 
 def test_dropout_lets_other_units_through_on_each_replica_and_in_each_batch(trained):
     parts = trained["dropped"].reshape(4, 100)
     assert set(parts.ravel()) == {0.0, 2.0}
     assert len({part.tobytes() for part in parts}) == 4
+
+
+@pytest.mark.parametrize("onednn", ["0", "1"])
+def test_replicas_exchange_the_same_in_the_same_order_once_a_layer_and_direction(tmp_path, onednn):
+    """Whatever TensorFlow makes of the graph: oneDNN's operations are on or off by processor."""
+    write_examples(tmp_path / "set", COUNT, noise=200, brighter=30)
+    subprocess.run(
+        [sys.executable, "-m", "tests.modeling.together", "exchanged.json"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "TF_ENABLE_ONEDNN_OPTS": onednn},
+        check=True,
+    )
+    first, other = json.loads((tmp_path / "exchanged.json").read_text(encoding="utf-8"))
+    assert first == other
+    layers = [name for name in first if "batch_normalization" in name]
+    assert len(layers) == len(set(layers)) == 2 * 2
+    assert len(first) == len(layers) + 2  # the gradients, and the loss with the right answers
 
 
 TRAIN = ("stages.train", "model_4", "--activation", "relu", "--training", "train")

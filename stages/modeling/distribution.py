@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Literal
 
@@ -207,6 +208,8 @@ def _sum(numbers: np.ndarray) -> np.ndarray:
 
 def rows_here(rows: np.ndarray) -> np.ndarray:
     """Give those rows of a batch whose images this worker has to read."""
+    if len(rows) < _replicas():
+        return rows
     worker, workers = place()
     return rows[worker::workers]
 
@@ -227,20 +230,48 @@ def add_up(values: tf.Tensor) -> tf.Tensor:
     return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values)
 
 
-def own_part(images: tf.Tensor) -> tf.Tensor:
-    """Give a replica's part of the images that its worker has read."""
-    return images[_place_here() :: _replicas_here()]
+@dataclass(frozen=True)
+class Part:
+    """What a replica takes of a batch.
+
+    A batch with fewer images than replicas is taken whole by each, and counts on the first alone.
+    No part is ever empty: oneDNN's convolution gives an empty batch the shape of its input.
+
+    Attributes
+    ----------
+    rows : tf.Tensor (n,), int32
+        Places in the batch.
+    images : tf.Tensor (n, ...)
+        Of these, as this worker read them.
+    counts : tf.Tensor (), float32
+        1 where the part counts, 0 where another replica's copy does.
+    """
+
+    rows: tf.Tensor
+    images: tf.Tensor
+    counts: tf.Tensor
+
+    @classmethod
+    def of(cls, images: tf.Tensor, count: tf.Tensor) -> "Part":
+        """Take this replica's part of a batch of `count` images, given those of its worker."""
+        worker, workers = place()
+        here, replicas = _place_here(), _replicas()
+        few = count < replicas
+        first, step = tf.where(few, 0, worker + workers * here), tf.where(few, 1, replicas)
+        own, own_step = tf.where(few, 0, here), tf.where(few, 1, _replicas_here())
+        return cls(
+            tf.range(count)[first::step],
+            images[own::own_step],
+            tf.cast(~few | ((worker == 0) & (here == 0)), tf.float32),
+        )
 
 
-def own_rows(count: tf.Tensor) -> tf.Tensor:
-    """Give the rows, in a batch of a number of rows, of a replica's part; perhaps none."""
-    worker, workers = place()
-    replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    return tf.range(count)[worker + workers * _place_here() :: replicas]
+def _replicas() -> int:
+    return tf.distribute.get_strategy().num_replicas_in_sync
 
 
 def _replicas_here() -> int:
-    return tf.distribute.get_strategy().num_replicas_in_sync // place()[1]
+    return _replicas() // place()[1]
 
 
 def _place_here():
@@ -256,19 +287,19 @@ def in_step(model: keras.Model) -> Iterator[None]:
     With the statistics of its own part, each worker would end with other weights. Keras keeps the
     state of dropout the same everywhere, so that all would drop the same units.
     """
-    if tf.distribute.get_strategy().num_replicas_in_sync == 1:
+    if _replicas() == 1:
         yield
         return
     layers = list(_layers(model))
     normalising = [each for each in layers if isinstance(each, keras.layers.BatchNormalization)]
     drawing = [each.seed_generator for each in layers if hasattr(each, "seed_generator")]
     for layer in normalising:
-        layer.synchronized = True
+        layer._moments = partial(_moments_of_all, layer)
     for generator in drawing:
         generator.next = partial(_next_of_replica, generator.next)
     yield
-    for layer in normalising:  # it is written to the model's file
-        layer.synchronized = False
+    for layer in normalising:
+        del layer._moments
     for generator in drawing:
         del generator.next
 
@@ -279,6 +310,20 @@ def _layers(model: keras.Model) -> Iterator[keras.Layer]:
             yield from _layers(layer)
         else:
             yield layer
+
+
+def _moments_of_all(layer, values: tf.Tensor, mask: None) -> tuple[tf.Tensor, tf.Tensor]:
+    """Give mean and variance, by channel, of what a layer is given on all replicas.
+
+    In one all-reduce, and one for its gradient. Keras's own makes three, none of which depends on
+    another, so that nothing but TensorFlow's control edges keeps them in one order on all replicas.
+    """
+    axes = [axis for axis in range(values.shape.rank) if axis != layer.axis % values.shape.rank]
+    count = tf.cast(tf.size(values), values.dtype) / values.shape[layer.axis]
+    sums = [tf.reduce_sum(values, axes), tf.reduce_sum(tf.square(values), axes), count[tf.newaxis]]
+    total, squares, count = tf.split(add_up(tf.concat(sums, 0)), [each.shape[0] for each in sums])
+    mean = total / count
+    return mean, tf.maximum(squares / count - tf.square(mean), 0.0)
 
 
 def _next_of_replica(draw: Callable, ordered: bool = True) -> tf.Tensor:

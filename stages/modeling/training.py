@@ -14,14 +14,7 @@ from tqdm import tqdm
 from stages.errors import InputError
 from stages.modeling.architectures import frozen_backbone, output_of, unfreeze_top
 from stages.modeling.checkpoints import Checkpoint
-from stages.modeling.distribution import (
-    add_up,
-    in_step,
-    on_each,
-    own_part,
-    own_rows,
-    rows_here,
-)
+from stages.modeling.distribution import Part, add_up, in_step, on_each, rows_here
 from stages.modeling.signals import IMAGES, MEASURED, Probe, blocks, measurements, probe_steps
 from stages.storage import ImageSet
 
@@ -121,8 +114,10 @@ def _predictor(model: keras.Model, start: keras.KerasTensor) -> Callable:
     @_compiled(input_signature=[_batch(model, start), tf.TensorSpec((), tf.int32)])
     def values(batch, count):
         def of_replica():
-            own = tf.cast(part(_as_input(own_part(batch), start), training=False), tf.float32)
-            return add_up(tf.scatter_nd(own_rows(count)[:, tf.newaxis], own, (count, classes)))
+            own = Part.of(batch, count)
+            logits = tf.cast(part(_as_input(own.images, start), training=False), tf.float32)
+            rows = own.rows[:, tf.newaxis]
+            return add_up(tf.scatter_nd(rows, own.counts * logits, (count, classes)))
 
         return on_each(of_replica)
 
@@ -456,10 +451,14 @@ def _training_step(model, optimizer, start):
     @_compiled(input_signature=signature)
     def update(batch, labels, weights):
         def of_replica():
-            rows, count = own_rows(tf.size(labels)), tf.size(labels)
-            own = own_part(batch), tf.gather(labels, rows), tf.gather(weights, rows)
-            sums, signals = of_part(*own, count, replicas, measure=False)
-            return add_up(sums), signals
+            count = tf.size(labels)
+            own = Part.of(batch, count)
+            sums, signals = of_part(
+                *(own.images, tf.gather(labels, own.rows)),
+                *(own.counts * tf.gather(weights, own.rows), count, replicas),
+                measure=False,
+            )
+            return add_up(own.counts * sums), signals
 
         return on_each(of_replica)
 

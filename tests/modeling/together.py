@@ -4,8 +4,10 @@ A worker is a process of its own, as on a host of its own; TF_CONFIG tells it wh
 TensorFlow takes longer than a training here.
 """
 
+import json
 import multiprocessing
 import os
+import re
 import sys
 import tempfile
 from dataclasses import dataclass, replace
@@ -15,6 +17,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.eager import context
 
 from stages import train
 from stages.modeling import architectures, distribution, runtime, training
@@ -79,11 +82,8 @@ def stage(*command):
 def work(output, gpus):
     """Train on the folder's set; write weights, history, signals and the rows that were read."""
     settings = SimpleNamespace(**SETTINGS | SAME)
-    if gpus:  # in their place, parts of the processor
-        device = tf.config.list_physical_devices("CPU")[0]
-        tf.config.set_logical_device_configuration(
-            device, [tf.config.LogicalDeviceConfiguration()] * gpus
-        )
+    if gpus:
+        stand_in_for_gpus(gpus)
     runtime.configure(settings)
     if gpus:
         names = [f"CPU:{number}" for number in range(gpus)]
@@ -93,6 +93,14 @@ def work(output, gpus):
     else:
         with distribution.joined(0, "5a" * 32):
             fit(output, settings)
+
+
+def stand_in_for_gpus(count):
+    """Make parts of the processor, in place of GPUs."""
+    device = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(
+        device, [tf.config.LogicalDeviceConfiguration()] * count
+    )
 
 
 def fit(output, settings):
@@ -128,3 +136,55 @@ def dropped():
     with distribution.in_step(model):
         batches = [strategy.experimental_local_results(drop()) for _ in range(2)]
     return np.array(batches)[:, :, 0].swapaxes(0, 1)
+
+
+def collectives(output):
+    """Train two parallel branches on two replicas; write what the replicas exchange in an update.
+
+    For each replica, by TensorFlow's graph after all its rewriting: what goes into each collective
+    operation, in the order that the graph enforces; operations that it leaves free are an error.
+    """
+    stand_in_for_gpus(2)
+    settings = SimpleNamespace(**SETTINGS | SAME)
+    runtime.configure(settings)
+    context.context().enable_graph_collection()
+    with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+        runtime.set_seed(1)
+        pixels = keras.Input((32, 32, 1))
+        branches = [
+            keras.layers.BatchNormalization()(keras.layers.Conv2D(filters, 3, strides=4)(pixels))
+            for filters in (2, 3)
+        ]
+        flat = keras.layers.Flatten()(keras.layers.Concatenate()(branches))
+        logits = keras.layers.Dense(2, name="logits")(flat)
+        model = keras.Model(pixels, keras.layers.Softmax()(logits))
+        examples = training.Examples.of(read_images("set"), CLASSES)
+        training.fit(model, examples, examples, settings, seed=1)
+    functions = context.context().export_run_metadata().function_graphs
+    exchanged = [[in_order(graph.node) for graph in each.partition_graphs] for each in functions]
+    update = max(exchanged, key=lambda replicas: len(replicas[0]))
+    output.write_text(json.dumps(update), encoding="utf-8")
+
+
+def in_order(nodes):
+    """Give the inputs of a graph's collective operations, each of which waits for those before."""
+    inputs = {
+        node.name: [name.lstrip("^").partition(":")[0] for name in node.input] for node in nodes
+    }
+    before = {}
+    for node in nodes:
+        if node.op == "CollectiveReduceV2":
+            waiting, seen = list(inputs[node.name]), set()
+            while waiting:
+                if (name := waiting.pop()) not in seen:
+                    seen.add(name)
+                    waiting += inputs.get(name, [])
+            before[node.name] = seen
+    order = sorted(before, key=lambda name: len(before[name] & before.keys()))
+    for place, name in enumerate(order):
+        assert before[name] & before.keys() == set(order[:place]), name
+    return [re.sub(r"replica_1/|_\d+$", "", inputs[name][0]) for name in order]
+
+
+if __name__ == "__main__":
+    collectives(Path(sys.argv[1]))
