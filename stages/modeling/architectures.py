@@ -1,6 +1,7 @@
 """One builder a architecture: pixels 0..255 in, probabilities of the classes out."""
 
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -10,9 +11,6 @@ from stages.errors import InputError, one_line
 
 INCEPTION_V3_SMALLEST = 75  # pixels a side; smaller images are enlarged
 INCEPTION_V3_LAST_MAPS = "mixed10"  # the layer before its pooling
-# Of batch normalisation's averages. At Keras's 0.99 they are still off after the few hundred
-# updates of a run here, and a model that has learned answers at chance.
-MOMENTUM = 0.9
 
 
 def build(architecture: str, image_size: int, classes: int, **options) -> keras.Model:
@@ -50,6 +48,15 @@ def output_of(model: keras.Model, layer: keras.Layer) -> keras.KerasTensor:
     if isinstance(layer, keras.Model):
         return model.layers[model.layers.index(layer) + 1].input
     return layer.output
+
+
+def layers_of(model: keras.Model) -> Iterator[keras.Layer]:
+    """Give a model's layers in order, those of nested models in their place."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from layers_of(layer)
+        else:
+            yield layer
 
 
 def frozen_backbone(model: keras.Model) -> keras.Model | None:
@@ -91,7 +98,7 @@ def inception_v3(pixels, *, activation, dropout, l2, batch_norm, weights="none")
     # A frozen backbone keeps its batch statistics too, also while its top is fine-tuned.
     x = backbone(x, training=None if weights == "none" else False)
     if batch_norm:
-        x = layers.BatchNormalization(momentum=MOMENTUM)(x)
+        x = layers.BatchNormalization()(x)
     return _head(x, 128, dropout, l2, activation)
 
 
@@ -112,7 +119,7 @@ def _convolution(activation, l2, batch_norm):
     def append(x, filters):
         x = layers.Conv2D(filters, 3, kernel_regularizer=_penalty(l2))(x)
         if batch_norm:
-            x = layers.BatchNormalization(momentum=MOMENTUM)(x)
+            x = layers.BatchNormalization()(x)
         return layers.Activation(activation)(x)
 
     return append

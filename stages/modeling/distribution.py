@@ -17,6 +17,7 @@ import tensorflow as tf
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stages.errors import InputError, one_line
+from stages.modeling.architectures import layers_of
 
 # What an operation of all workers ends with once one is gone; the last is NCCL's.
 GONE = (
@@ -290,7 +291,7 @@ def in_step(model: keras.Model) -> Iterator[None]:
     if _replicas() == 1:
         yield
         return
-    layers = list(_layers(model))
+    layers = list(layers_of(model))
     normalising = [each for each in layers if isinstance(each, keras.layers.BatchNormalization)]
     drawing = [each.seed_generator for each in layers if hasattr(each, "seed_generator")]
     for layer in normalising:
@@ -302,14 +303,6 @@ def in_step(model: keras.Model) -> Iterator[None]:
         del layer._moments
     for generator in drawing:
         del generator.next
-
-
-def _layers(model: keras.Model) -> Iterator[keras.Layer]:
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from _layers(layer)
-        else:
-            yield layer
 
 
 def _moments_of_all(layer, values: tf.Tensor, mask: None) -> tuple[tf.Tensor, tf.Tensor]:

@@ -1,6 +1,7 @@
 """The epoch loop: one for every model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
@@ -9,16 +10,20 @@ import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
+from keras.layers import BatchNormalization
 from tqdm import tqdm
 
 from stages.errors import InputError
-from stages.modeling.architectures import frozen_backbone, output_of, unfreeze_top
+from stages.modeling.architectures import frozen_backbone, layers_of, output_of, unfreeze_top
 from stages.modeling.checkpoints import Checkpoint
 from stages.modeling.distribution import Part, add_up, in_step, on_each, rows_here
 from stages.modeling.signals import IMAGES, MEASURED, Probe, blocks, measurements, probe_steps
 from stages.storage import ImageSet
 
 PLATEAU_EPOCHS, PLATEAU_FACTOR = 2, 0.5  # of reduce_on_plateau
+# Batch normalisation's averages weigh the n-th batch of an epoch by n to this power: by the end
+# they are of its last sixth, when the weights were nearly those that validation finds.
+RECENCY = 5
 FINE_TUNING_FACTOR = 0.1  # of the learning rate, so that the pretrained weights are not lost
 
 # No Python loop or branch depends on a tensor here, so there is none to translate. To look for one
@@ -217,9 +222,12 @@ def fit(
     InputError
         If the loss was not finite from the first epoch on.
     """
+    # To improve a graph of InceptionV3's size takes TensorFlow as long as a thousand updates save.
+    large = any(isinstance(layer, keras.Model) for layer in model.layers)
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": large})
     run = _Run(model, training, validation, settings, seed, checkpoint)
     hidden = None if progress else True
-    with in_step(model):
+    with in_step(model), _averages(model) as run.before_update:
         with tqdm(total=run.total_updates, desc=progress, unit="batch", disable=hidden) as bar:
             if run.resumes != "fine tuning":
                 run.epochs("training", settings.epochs, settings.learning_rate, bar)
@@ -230,6 +238,36 @@ def fit(
                 rate = settings.learning_rate * FINE_TUNING_FACTOR
                 run.epochs("fine tuning", settings.fine_tune_epochs, rate, bar)
         return *run.finish(), run.seconds()
+
+
+@contextmanager
+def _averages(model: keras.Model) -> Iterator[Callable[[int, int], None]]:
+    """Have batch normalisation's averages fit the number of updates, however few they are.
+
+    Keras's momentum is for thousands of updates. After tens, its averages are still near the values
+    that they began with, and a model that has learned answers at chance. Here each epoch begins
+    them anew, as a weighted mean of what its batches show.
+
+    Yields
+    ------
+    callable
+        To be called before an update, with its number in the epoch, from 1, and its images.
+    """
+    layers = [each for each in layers_of(model) if isinstance(each, BatchNormalization)]
+    momentum, own = tf.Variable(0.0, trainable=False), [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.momentum = momentum
+    total = 0.0
+
+    def before_update(number: int, images: int) -> None:
+        nonlocal total
+        weight = images * number**RECENCY
+        total = weight if number == 1 else total + weight
+        momentum.assign(1 - weight / total)
+
+    yield before_update
+    for layer, value in zip(layers, own, strict=True):  # it is written to the model's file
+        layer.momentum = value
 
 
 class _Run:
@@ -344,6 +382,7 @@ class _Run:
             self.probe.measure(0, self.step)
         for update, start in enumerate(range(0, len(rows), size), self.updates + 1):
             batch = rows[start : start + size]
+            self.before_update(update - self.updates, len(batch))
             measured = update in self.probe_steps
             if measured:
                 self.probe.before_update()

@@ -117,6 +117,23 @@ def test_an_epoch_makes_one_update_a_batch_the_last_one_smaller(examples):
     assert int(optimizer.iterations) == 6  # ceil(42 / 8)
 
 
+@pytest.mark.parametrize("batch_size", [8, 42])
+def test_a_normalised_model_that_learned_answers_after_few_updates(examples, batch_size):
+    """With Keras's momentum, 12 updates leave the averages where they began: accuracy 0.5."""
+    keras.utils.set_random_seed(1)
+    model = architectures.build(
+        "model_4", 32, 2, activation="relu", dropout=0.0, l2=0.0, batch_norm=True
+    )
+    settings = SimpleNamespace(**SETTINGS | {"epochs": 2, "batch_size": batch_size})
+    history, _, _ = training.fit(model, examples, examples, settings, seed=1)
+    assert history["val_accuracy"].iloc[-1] > 0.9
+    assert all(
+        layer.get_config()["momentum"] == 0.99
+        for layer in model.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    )
+
+
 def test_weights_weight_the_loss(examples):
     unweighted = training.Examples(examples.images, examples.labels, examples.weights * 0)
     _, history = trained(unweighted, epochs=1)

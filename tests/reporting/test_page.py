@@ -326,9 +326,22 @@ def test_what_is_said_of_a_pair_follows_from_its_p(results, value, p, summary, c
     assert ("none of 1" in markdown) == (p > 0.05)
 
 
-def test_a_model_that_always_answers_the_same_is_called_out(usual, single):
-    assert "model_3 answers glioma_tumor for every image" in section(usual.html, "summary")
+def test_a_model_that_always_answers_the_same_is_called_out(results, single):
+    model = results["models"]["model_3"]
+    model["diagnosis"]["verdict"] = "collapse"
+    said = section(page.html_page(results), "summary")
+    assert "model_3 did not learn: it answers glioma_tumor for every image" in said
     assert "for every image" not in section(single.html, "summary")
+
+
+def test_a_model_that_learned_in_training_alone_is_told_from_one_that_did_not(results):
+    model = results["models"]["model_3"]
+    model["diagnosis"]["verdict"] = "learns"
+    model["learning"]["accuracy_last"] = 0.871
+    said = section(page.html_page(results), "summary")
+    assert "answers glioma_tumor for every image of Testing, although it learned" in said
+    assert "right on 87.1% of the images" in said
+    assert "did not learn" not in said
 
 
 def test_the_summary_tells_leakage_and_policy(results, odd):
