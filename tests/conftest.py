@@ -1,10 +1,12 @@
 """A small copy of the project in a folder of its own, run by the real DVC."""
 
+import fnmatch
 import os
 import re
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,30 @@ MEASURED = {
 }
 
 
+HANGS = 3600  # seconds, which only what hangs takes
+
+
+def paths_below(folder, pattern):
+    """List what is below a folder, by a pattern for its name, while others change the folder.
+
+    What goes away meanwhile is left out; `Path.rglob` ends with an error.
+    """
+    return [
+        Path(top) / name
+        for top, folders, files in os.walk(folder)
+        for name in fnmatch.filter([*folders, *files], pattern)
+    ]
+
+
+def modified(folder, pattern):
+    """Give the time at which each file of :func:`paths_below` was written, by its path."""
+    times = {}
+    for path in paths_below(folder, pattern):
+        with suppress(FileNotFoundError):
+            times[path] = path.stat().st_mtime_ns
+    return times
+
+
 class Project:
     """A copy of the project, and the commands its users type."""
 
@@ -56,7 +82,7 @@ class Project:
             capture_output=True,
             text=True,
             encoding="utf-8",
-            timeout=900,
+            timeout=HANGS,
         )
         said = result.stdout + result.stderr
         assert (result.returncode == 0) == succeeds, said

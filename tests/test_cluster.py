@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+from conftest import paths_below
 
 from stages import parallel
 from stages.errors import InputError
@@ -175,7 +176,7 @@ def same_as_committed(project):
 
 
 def left(folder):
-    return [path for path in folder.rglob(".*.partial*") if ".dvc" not in path.parts]
+    return [path for path in paths_below(folder, ".*.partial*") if ".dvc" not in path.parts]
 
 
 def test_where_the_work_is_done_changes_no_byte_and_reruns_nothing(cluster):

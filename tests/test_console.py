@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from conftest import paths_below
 
 ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="sends signals")
@@ -80,7 +81,7 @@ def drawing(start, folder):
     """Start to draw a data set, and give the process once its workers draw."""
     shutil.copy(ROOT / "params.yaml", folder)
     stage = start("-m", "stages.phantom", "data/phantom")
-    until(lambda: stage.poll() is not None or any(folder.rglob("*.jpg")))
+    until(lambda: stage.poll() is not None or paths_below(folder, "*.jpg"))
     assert stage.poll() is None
     return stage
 

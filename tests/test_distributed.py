@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from conftest import modified
 
 from stages import train
 from stages.errors import InputError
@@ -197,11 +198,10 @@ def killed(workers, victim, folder):
     """Kill one of two workers once the chief has kept an epoch more; give what the other said."""
 
     def state():
-        kept = list((folder / "models/.checkpoints/model_4").glob("*[0-9a-f].npz"))
-        return [path.stat().st_mtime_ns for path in kept]
+        return modified(folder / "models/.checkpoints/model_4", "*[0-9a-f].npz")
 
     before = state()
-    while state() in (before, []):
+    while state() in (before, {}):
         assert workers[0].process.is_alive(), workers[0].ended()
         time.sleep(0.002)
     workers[victim].process.kill()

@@ -5,6 +5,7 @@ import signal
 import time
 
 import pytest
+from conftest import modified
 
 # A stage notices within about half a second that its DVC is gone, later on a busy machine; the
 # epochs after the kill must take far longer.
@@ -43,8 +44,7 @@ def killed(project, kill, kept=2, env=None):
 
 def state(project):
     """Tell one checkpoint from the next."""
-    found = list((project.folder / "models").glob(".checkpoints/model_2/*[0-9a-f].npz"))
-    return [(path.name, path.stat().st_mtime_ns) for path in found if path.exists()]
+    return modified(project.folder / "models/.checkpoints/model_2", "*[0-9a-f].npz")
 
 
 def of_its_group(process):
