@@ -13,6 +13,8 @@ import yaml
 from conftest import stages_run
 from PIL import Image
 
+from tests.faults import write_dataset
+
 MODELS = ["baseline", "model_1", "model_2", "model_3", "model_4"]
 SHARED = ["model_1", "model_2", "model_4"]  # the models that share the top-level activation
 
@@ -188,6 +190,24 @@ def test_experiments_are_queued_run_and_shown(reproduced, tmp_path):
     for rate in ("0.0001", "0.005"):
         assert re.search(rf"\| {rate} ", said), said
     assert "model_4.accuracy" in said
+
+
+def test_a_set_of_ones_own_outlives_git_restore_and_runs_from_the_queue(reproduced, tmp_path):
+    project = reproduced.copy(tmp_path / "my project")
+    mine = ["-S", "dataset=data/mine", "-S", "classes=[cat,dog]", "-S", "healthy_class=null"]
+    write_dataset(project.folder / "data/mine", classes=("cat", "dog"))
+    project.dvc("add", "data/mine")
+    project.git("add", "data/mine.dvc", "data/.gitignore")
+    project.git("commit", "--quiet", "--message", "my slices")
+    project.dvc("exp", "run", *mine, "audit")
+    project.git("restore", ".")
+    project.dvc("checkout", "dvc.yaml", "data/mine.dvc")
+    project.git("add", "--all")
+    assert project.git("status", "--short") == ""  # no slice is there to be committed
+    assert (project.folder / "data/mine/Training/cat/0.png").is_file()
+    project.dvc("exp", "run", "--queue", *mine, "-S", "image_size=40", "prepare")
+    said = project.dvc("exp", "run", "--run-all")
+    assert "8 test; 0 Training twins" in said
 
 
 def test_the_published_protocol_is_one_override_away(project):

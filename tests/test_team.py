@@ -19,11 +19,19 @@ import pytest
 import yaml
 from conftest import ROOT, SEARCH, Project, blocks, stages_run
 
+from tests.faults import write_dataset
+
 boto3 = pytest.importorskip("boto3", reason="`make test` installs it")
 moto = pytest.importorskip("moto.server", reason="`make test` installs it")
 
-# Each is for one of two clones, sets up a kind of remote, or is of a grid: test_grid.py runs these.
+# Each sets up a kind of remote, is for one of two clones, of two that share a set of their own, or of
+# a grid: test_grid.py runs these.
 BLOCKS = blocks("docs/team.md")
+AUTHOR = {
+    f"GIT_{role}_{what}": value
+    for role in ("AUTHOR", "COMMITTER")
+    for what, value in (("NAME", "Test"), ("EMAIL", "test@example.org"))
+}
 SECRET = secrets.token_hex()
 SSHD = shutil.which("sshd", path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
 LONG = 900  # seconds, after which what a test waits for will not come
@@ -255,7 +263,9 @@ def contents(project):
 def test_every_command_of_the_document_is_in_a_block_that_is_run():
     text = (ROOT / "docs/team.md").read_text(encoding="utf-8")
     assert text.count("```") == 2 * len(BLOCKS)
-    assert {name for name, _ in BLOCKS} == {"ssh", "s3", "first", "second", "grid"}
+    assert {name for name, _ in BLOCKS} == {
+        *("ssh", "s3", "first", "second", "owner", "colleague", "grid")
+    }
 
 
 def test_results_and_experiments_go_between_clones_as_the_document_says(
@@ -287,6 +297,30 @@ def test_results_and_experiments_go_between_clones_as_the_document_says(
         assert clone.git("status", "--short") == ""
         assert clone.git("log", "--all", "--oneline", "-S", SECRET) == ""
         assert "storage" not in (clone.folder / ".dvc/config").read_text()
+
+
+def test_a_set_of_ones_own_goes_between_clones_as_the_document_says(benchmark, tmp_path):
+    shared = tmp_path / "shared é.git"
+    benchmark.run("git", "clone", "--quiet", "--bare", ".", str(shared))
+    benchmark.git("remote", "add", "origin", str(shared))
+    clones = {"owner": benchmark, "colleague": clone_of(benchmark, tmp_path / "colleague é")}
+    clones["colleague"].git("remote", "set-url", "origin", str(shared))
+    for clone in clones.values():
+        clone.dvc("remote", "add", "--local", "--default", "storage", str(tmp_path / "storage"))
+    write_dataset(benchmark.folder / "data/mine", classes=("cat", "dog"))
+    benchmark.git("add", ".")
+    assert benchmark.git("status", "--short") == ""  # nothing of it can be committed by accident
+    said = {}
+    for name, text in BLOCKS:
+        if name in clones:
+            said[name] = clones[name].run("bash", "-euo", "pipefail", "-c", text, env=AUTHOR)
+    assert stages_run(said["colleague"]) == {"check", "audit", "prepare"}
+    assert "20 files, 0 refused" in said["colleague"]
+    for clone in clones.values():
+        clone.git("restore", ".")
+        clone.dvc("checkout", "--quiet", "dvc.yaml")
+        assert (clone.folder / "data/mine/Training/cat/0.png").is_file()
+        assert clone.git("status", "--short") == ""
 
 
 def test_a_push_that_is_killed_and_repeated_loses_nothing(pictures, storage, tmp_path):
