@@ -24,8 +24,8 @@ from tests.faults import write_dataset
 boto3 = pytest.importorskip("boto3", reason="`make test` installs it")
 moto = pytest.importorskip("moto.server", reason="`make test` installs it")
 
-# Each sets up a kind of remote, is for one of two clones, of two that share a set of their own, or of
-# a grid: test_grid.py runs these.
+# Each sets up a kind of remote, is for one of two clones, or of two that share a set of their own;
+# test_grid.py runs those of a grid.
 BLOCKS = blocks("docs/team.md")
 AUTHOR = {
     f"GIT_{role}_{what}": value
