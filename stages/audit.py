@@ -11,14 +11,22 @@ import pandas as pd
 from stages import params
 from stages.console import stage
 from stages.errors import InputError
-from stages.imaging.dataset import SPLITS, list_files, require_dataset, unreadable
+from stages.imaging.dataset import (
+    MOST_NAMES,
+    SPLITS,
+    UNKNOWN_CLASS,
+    beside_splits,
+    list_files,
+    require_dataset,
+    unreadable,
+    without_class,
+)
 from stages.imaging.decoding import Refused, decode, file_digest, pixel_digest
 from stages.imaging.twins import Twins, cluster, find_twins, fingerprint
 from stages.parallel import Workers, map_in_order, workers
 from stages.storage import scratch, write_json, write_table
 
 COLUMNS = ("width", "height", "mode", "sha256", "pixels_sha256", "accepted", "reason")
-UNKNOWN_CLASS = "its folder is not one of the classes"
 
 
 def main() -> None:
@@ -50,6 +58,8 @@ def main() -> None:
         manifest = _with_twins(_with_looks(files, rows), twins)
         conflicts = _conflicts(manifest)
         summary = summarise(manifest, conflicts, parameters.classes)
+        if beside := beside_splits(arguments.dataset):
+            summary["unused"] = beside
         write_table(arguments.manifest, manifest)
         write_table(arguments.conflicts, conflicts)
         write_json(arguments.report, {"audit": summary})
@@ -58,7 +68,18 @@ def main() -> None:
             f"{summary['files']} files, {summary['refused']} refused; "
             f"{twins['testing_with_twin_in_training']} of {summary['images']['Testing']['all']} "
             f"Testing images have a twin in Training"
+            + _left_aside("files beside Training and Testing, not used", beside)
+            + _left_aside("files of folders that are no class, refused", without_class(manifest))
         )
+
+
+def _left_aside(what: str, folders: dict[str, int]) -> str:
+    """Name the folders that nothing is made of, with how many files each has."""
+    if not folders:
+        return ""
+    shown = [f"{name} ({count})" for name, count in folders.items()]
+    more = f" and {len(shown) - MOST_NAMES} more" if len(shown) > MOST_NAMES else ""
+    return f"; {what}: {', '.join(shown[:MOST_NAMES])}{more}"
 
 
 def _look_at_all(

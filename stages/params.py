@@ -2,6 +2,8 @@
 
 import re
 import reprlib
+import unicodedata
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Literal
@@ -27,7 +29,9 @@ Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
 Positive = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Share = Annotated[float, Field(ge=0, lt=1)]
-FolderName = Annotated[str, Field(pattern=r"^[^/\\.\x00-\x1f\x7f-\x9f][^/\\\x00-\x1f\x7f-\x9f]*$")]
+# An accent is written in one of Unicode's two ways, whichever way a file was saved or typed in.
+Text = Annotated[str, AfterValidator(partial(unicodedata.normalize, "NFC"))]
+FolderName = Annotated[Text, Field(pattern=r"^[^/\\.\x00-\x1f\x7f-\x9f][^/\\\x00-\x1f\x7f-\x9f]*$")]
 ModelName = Annotated[str, Field(pattern=r"^\w[\w-]*$")]  # a file's name, and a word in a shell
 # DVC puts it between double quotes of a shell.
 DatasetName = Annotated[str, Field(pattern=r"^[^-\"$`\\\x00-\x1f][^\"$`\\\x00-\x1f]*$")]
@@ -191,7 +195,7 @@ class Parameters(Section):
 
     dataset: DatasetName
     classes: Annotated[list[FolderName], Field(min_length=2)]
-    healthy_class: str | None
+    healthy_class: Text | None
     leakage: Literal["drop", "keep"]
     image_size: Annotated[int, Field(ge=32, le=2048)]
     activation: Activation

@@ -11,7 +11,7 @@ import pandas as pd
 from stages import params
 from stages.console import stage
 from stages.errors import InputError
-from stages.imaging.dataset import list_files, read_manifest
+from stages.imaging.dataset import SPLITS, list_files, read_manifest
 from stages.imaging.decoding import decode_accepted
 from stages.imaging.resizing import resize
 from stages.imaging.splitting import in_clusters_of, validation_mask
@@ -40,6 +40,7 @@ def main() -> None:
             )
         accepted = accepted.astype({"cluster": int})  # refused rows, which have none, make it float
         sets, dropped = _split(accepted, parameters)
+        _require_images(sets, dropped, manifest, parameters)
         load = partial(
             _load,
             folder=arguments.dataset,
@@ -86,17 +87,49 @@ def _split(
         parameters.seed,
     )
     sets = {"train": training[~validation], "val": training[validation], "test": testing}
-    for name in parameters.classes:
-        if name not in set(sets["train"]["class"]):
-            raise InputError(
-                f"no image of {name} is left to train on; leakage is {parameters.leakage!r}, which "
-                f"dropped {(dropped['class'] == name).sum()}, and the audit's manifest tells which "
-                "were refused."
-            )
-    for name in ("val", "test"):
-        if sets[name].empty:
-            raise InputError(f"no image is left for {name}; see the audit's manifest for why.")
     return sets, dropped
+
+
+def _require_images(
+    sets: dict[str, pd.DataFrame],
+    dropped: pd.DataFrame,
+    manifest: pd.DataFrame,
+    parameters: params.Parameters,
+) -> None:
+    """Raise InputError, with what became of the files, if a set or a class to train on is empty."""
+
+    def refused(files: pd.DataFrame) -> str:
+        if files.empty:
+            return "there is no file"
+        reasons = files["reason"].value_counts()
+        why = f" ({reasons.iloc[0]} for: {reasons.index[0]})" if len(reasons) else ""
+        return f"of {len(files)} files {reasons.sum()} were refused{why}"
+
+    def twins(rows: pd.DataFrame) -> str:
+        said = f"{len(rows)} dropped as twins of Testing, since leakage is {parameters.leakage!r}"
+        return said if len(rows) else "none dropped as a twin of Testing"
+
+    files = manifest[manifest["class"].isin(parameters.classes)]
+    training, testing = (files[files["split"] == split] for split in SPLITS)
+    for name in parameters.classes:
+        if name in set(sets["train"]["class"]):
+            continue
+        held = (sets["val"]["class"] == name).sum()
+        raise InputError(
+            f"no image of {name} is left to train on: in Training/{name}, "
+            f"{refused(training[training['class'] == name])}, {held} held out for validation and "
+            f"{twins(dropped[dropped['class'] == name])}."
+        )
+    if sets["test"].empty:
+        raise InputError(f"no image is left for test: in Testing, {refused(testing)}.")
+    if sets["val"].empty:
+        clusters = sets["train"].groupby("class")["cluster"].nunique()
+        raise InputError(
+            "no image is left for validation, which takes whole clusters of twins and never the "
+            f"last one of a class: the {len(sets['train'])} images of Training are in few clusters "
+            f"({', '.join(f'{name}: {count}' for name, count in clusters.items())}); there, "
+            f"{refused(training)} and {twins(dropped)}; add slices that are no copies of each other."
+        )
 
 
 def _load(path: str, folder: Path, max_pixels: int, size: int, mode: str) -> np.ndarray:

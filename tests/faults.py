@@ -343,34 +343,81 @@ def _one_slice_a_class(folder: Path) -> None:
         _replace_all(folder / "Training" / name, encoded(slice_of(place)))
 
 
+def _rename(old: str, new: str) -> Callable:
+    return lambda folder: (folder / old).rename(folder / new)
+
+
 # A whole data set of classes a and b: `make` takes its folder.
 DATASETS = [
     Fault("no such folder", "ends: there is no such folder", shutil.rmtree),
-    Fault("Training without Testing", "ends: but it lacks Testing;",
+    Fault("Training without Testing",
+          "ends: but it lacks Testing; it has 'Training'; call its two folders Training and",
           lambda folder: shutil.rmtree(folder / "Testing")),
-    Fault("folder of a class missing", "ends: but it lacks Testing/b;",
+    Fault("Training and Testing under other names",
+          "ends: but it lacks Training; it has 'test', 'train'; call its two folders",
+          lambda folder: (_rename("Training", "train")(folder),
+                          _rename("Testing", "test")(folder))),
+    Fault("Training in capitals",
+          "ends: 'TRAINING' differs from 'Training' only in upper and lower case",
+          _rename("Training", "TRAINING")),
+    Fault("classes without Training and Testing", "ends: these are the classes, but it takes the",
+          lambda folder: (_rename("Training/a", "a")(folder), _rename("Training/b", "b")(folder),
+                          (folder / "Training").rmdir(), shutil.rmtree(folder / "Testing"))),
+    Fault("folder of a class missing", "ends: but it lacks Testing/b; Testing has 'a'; it takes",
           lambda folder: shutil.rmtree(folder / "Testing/b")),
+    Fault("folder of a class in another case",
+          "ends: Testing has 'B', 'a', where 'B' differs from 'b' only in upper and lower case",
+          _rename("Testing/b", "Testing/B")),
+    Fault("folder of a class with a space at its end",
+          "ends: where 'b ' differs from 'b' only in white space at an end",
+          _rename("Training/b", "Training/b ")),
+    Fault("folder of a class with a no-break space at its end",
+          "ends: where 'b\\xa0' differs from 'b' only in white space at an end",
+          _rename("Training/b", "Training/b\xa0")),
+    Fault("folder of a class with a space of no width",
+          "ends: where 'b\\u200b' differs from 'b' only in spaces, signs or the coding of letters",
+          _rename("Training/b", "Training/b\u200b")),
+    Fault("folder of a class with a dot at its end",
+          "ends: where 'b.' differs from 'b' only in spaces, signs or the coding of letters",
+          _rename("Training/b", "Training/b.")),
+    Fault("folder of a class is a file", "ends: but Testing/b is a file, not a folder",
+          lambda folder: (shutil.rmtree(folder / "Testing/b"),
+                          (folder / "Testing/b").write_text("text"))),
     Fault("folder of a class is a link", "ends: but Training/b is a link, and DVC follows no link",
           lambda folder: ((folder / "Training/b").rename(folder / "elsewhere"),
                           (folder / "Training/b").symlink_to(folder / "elsewhere"))),
-    Fault("no file at all", "ends: no image of a is left to train on",
+    Fault("no file at all",
+          "ends: no image of a is left to train on: in Training/a, there is no file",
           lambda folder: [path.unlink() for path in folder.rglob("*.png")]),
-    Fault("no Training file of a class", "ends: no image of b is left to train on",
+    Fault("no Training file of a class",
+          "ends: no image of b is left to train on: in Training/b, there is no file",
           lambda folder: [path.unlink() for path in (folder / "Training/b").iterdir()]),
-    Fault("no Testing file at all", "ends: no image is left for test",
+    Fault("no Testing file at all",
+          "ends: no image is left for test: in Testing, there is no file",
           lambda folder: [path.unlink() for path in (folder / "Testing").rglob("*.png")]),
     Fault("a class wholly refused",
-          "ends: no image of b is left to train on; leakage is 'drop', which dropped 0, and the "
-          "audit's manifest tells which were refused",
+          "ends: no image of b is left to train on: in Training/b, of 6 files 6 were refused "
+          "(6 for: not a JPEG or PNG image), 0 held out for validation and none dropped",
           lambda folder: _replace_all(folder / "Training/b", b"text")),
+    Fault("Testing wholly refused",
+          "ends: no image is left for test: in Testing, of 8 files 8 were refused (8 for",
+          lambda folder: _replace_all(folder / "Testing", b"text")),
     Fault("more refused than `audit.max_refused`",
           "ends: 12 of 20 files are refused, more than the share of 0.5 that audit.max_refused "
           "allows; 12 of them for: not a JPEG or PNG image, such as 'Training/a/0.png'",
           lambda folder: _replace_all(folder / "Training", b"text")),
-    Fault("every Training image is in Testing too", "ends: leakage is 'drop', which dropped 6",
+    Fault("every Training image is in Testing too",
+          "ends: 0 were refused, 0 held out for validation and 6 dropped as twins of Testing, "
+          "since leakage is 'drop'",
           _copy_training_to_testing),
-    Fault("every Training image of a class is the same", "ends: no image is left for val",
+    Fault("every Training image of a class is the same",
+          "ends: no image is left for validation, which takes whole clusters of twins and never "
+          "the last one of a class: the 12 images of Training are in few clusters (a: 1, b: 1); "
+          "there, of 12 files 0 were refused and none dropped as a twin",
           _one_slice_a_class),
+    Fault("a single Training image of each class",
+          "ends: the 2 images of Training are in few clusters (a: 1, b: 1)",
+          lambda folder: [path.unlink() for path in (folder / "Training").rglob("[1-9].png")]),
 ]  # fmt: skip
 
 

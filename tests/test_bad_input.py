@@ -1,10 +1,13 @@
 """Bad input is accepted rightly or refused with its reason; it never ends in a traceback."""
 
 import hashlib
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -216,6 +219,52 @@ def test_files_of_classes_that_are_not_asked_for_do_not_count_as_refused(tmp_pat
     faults.write_dataset(tmp_path / MINE, classes=("a", "b", "c", "d", "e"))
     monkeypatch.chdir(tmp_path)
     assert said_by("audit", monkeypatch) is None
+
+
+@pytest.mark.parametrize("spelt", ["NFC", "NFD"])
+def test_an_accent_is_the_same_in_either_way_of_unicode(tmp_path, monkeypatch, spelt):
+    """Nobody can see which way a name is written: macOS writes one, most keyboards the other."""
+    one, other = (unicodedata.normalize(form, "méningiome") for form in ("NFC", "NFD"))
+    name = unicodedata.normalize(spelt, one)
+    write_params(tmp_path, classes=[name, "b"], healthy_class=name)
+    faults.write_dataset(tmp_path / MINE, classes=(one, "b"))
+    (tmp_path / MINE / "Testing" / one).rename(tmp_path / MINE / "Testing" / other)
+    monkeypatch.chdir(tmp_path)
+    for name in ("check", "audit", "prepare"):
+        assert said_by(name, monkeypatch) is None
+    for split in ("train", "test"):
+        index = pd.read_csv(tmp_path / f"data/prepared/{split}/index.csv")
+        assert set(index["label"]) == {one, "b"}
+    found = json.loads((tmp_path / "reports/audit.json").read_text("utf-8"))["audit"]
+    assert found["refused"] == 0
+
+
+def test_what_lies_beside_the_splits_and_the_classes_is_named(tmp_path, monkeypatch, capsys):
+    write_params(tmp_path)
+    mine = tmp_path / MINE
+    faults.write_dataset(mine)
+    shutil.copytree(mine / "Training", mine / "Validation")
+    shutil.copytree(mine / "Training/a", mine / "Training/A")
+    (mine / "labels.csv").write_text("of the scanner")
+    monkeypatch.chdir(tmp_path)
+    assert said_by("audit", monkeypatch) is None
+    said = capsys.readouterr().out
+    assert "files beside Training and Testing, not used: Validation (12), labels.csv (1)" in said
+    assert "files of folders that are no class, refused: Training/A (6)" in said
+    found = json.loads((tmp_path / "reports/audit.json").read_text("utf-8"))["audit"]
+    assert found["unused"] == {"Validation": 12, "labels.csv": 1}
+
+
+def test_the_table_that_comes_with_the_phantoms_is_not_said_to_be_unused(
+    tmp_path, monkeypatch, capsys
+):
+    write_params(tmp_path)
+    faults.write_dataset(tmp_path / MINE)
+    (tmp_path / MINE / "truth.csv").write_text("path,source")
+    monkeypatch.chdir(tmp_path)
+    assert said_by("audit", monkeypatch) is None
+    assert "not used" not in capsys.readouterr().out
+    assert "unused" not in (tmp_path / "reports/audit.json").read_text("utf-8")
 
 
 @pytest.mark.parametrize("fault", of(faults.PARAMETERS))

@@ -3,6 +3,7 @@
 import os
 import re
 import stat
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,31 +13,116 @@ from stages.errors import InputError
 from stages.storage import damaged, read_table
 
 SPLITS = ("Training", "Testing")
+UNKNOWN_CLASS = "its folder is not one of the classes"  # why the audit refuses a file
+TRUTH = "truth.csv"  # how each of the phantoms was drawn
+MOST_NAMES = 8  # that a sentence lists
 CONTROL = r"[\x00-\x1f\x7f-\x9f]"
 
 
 def require_dataset(folder: str | Path, classes: list[str]) -> None:
-    """Raise InputError unless a data set is there with every class in both splits."""
+    """Raise InputError unless a data set is there with every class in both splits.
+
+    Names are compared letter by letter, on a file system that takes other cases for the same too.
+    Only Unicode's two ways to write an accent are one name, since nobody can see which it is, and
+    macOS and Linux write different ones.
+    """
     folder = Path(folder)
+    said = f"dataset is '{folder.as_posix()}', but"
     if not folder.is_dir():
+        there = _names(folder.parent) if folder.parent.is_dir() else []
         raise InputError(
-            f"dataset is '{folder.as_posix()}', but there is no such folder; it takes a folder "
+            f"{said} there is no such folder{_alike(folder.name, there)}; it takes a folder "
             "with Training/ and Testing/. `make sartaj` brings the public set, "
             f"`dvc pull {folder.as_posix()}.dvc` one that your team shares, and data/phantom is "
             "the embedded one."
         )
+    takes = "call its two folders Training and Testing"
+    if {same_text(name) for name in classes} <= {same_text(name) for name in _names(folder)}:
+        takes = "these are the classes, but it takes the folder with Training/ and Testing/ above"
     for split in SPLITS:
-        for part in (split, *(f"{split}/{name}" for name in classes)):
-            if not (folder / part).is_dir():
-                raise InputError(
-                    f"dataset is '{folder.as_posix()}', but it lacks {part}; it takes a "
-                    f"folder for each of the classes in both splits: {', '.join(classes)}."
-                )
-            if (folder / part).is_symlink():  # DVC would not see a change of what it holds
-                raise InputError(
-                    f"dataset is '{folder.as_posix()}', but {part} is a link, and DVC follows no "
-                    "link to a folder; put the folder itself there."
-                )
+        _require_folder(folder, split, said, "it", takes)
+    takes = f"it takes a folder of the same name for each class in both splits: {_listed(classes)}"
+    for split in SPLITS:
+        for name in classes:
+            _require_folder(folder, f"{split}/{name}", said, split, takes)
+
+
+def _require_folder(dataset: Path, part: str, said: str, above: str, takes: str) -> None:
+    """Raise InputError unless this part of a data set is there, and a folder, not a link to one."""
+    wanted, parent = Path(part).name, (dataset / part).parent
+    names = _names(parent)
+    found = [name for name in names if same_text(name) == same_text(wanted)]
+    if not found:
+        raise InputError(
+            f"{said} it lacks {part}; {above} has {_listed(names)}{_alike(wanted, names)}; {takes}."
+        )
+    for name in found:
+        if (parent / name).is_symlink():  # DVC would not see a change of what it holds
+            raise InputError(
+                f"{said} {part} is a link, and DVC follows no link to a folder; put the folder "
+                "itself there."
+            )
+        if not (parent / name).is_dir():
+            raise InputError(f"{said} {part} is a file, not a folder; {takes}.")
+
+
+def same_text(name: str) -> str:
+    """Give a name in the one form (NFC) of all that Unicode calls the same text."""
+    return unicodedata.normalize("NFC", name)
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(name for name in os.listdir(folder) if not name.startswith("."))
+
+
+def _alike(wanted: str, names: list[str]) -> str:
+    """Name what reads like a name but is written otherwise, and how; nothing if there is none."""
+
+    def letters(name: str) -> str:
+        name = unicodedata.normalize("NFKC", name).casefold()
+        return "".join(filter(str.isalnum, name))
+
+    for name in names:
+        one, other = same_text(name), same_text(wanted)
+        if one == other:  # a file where a folder is wanted
+            continue
+        if one.casefold() == other.casefold():
+            how = "upper and lower case"
+        elif one.strip() == other.strip():
+            how = "white space at an end"
+        elif letters(name) and letters(name) == letters(wanted):
+            how = "spaces, signs or the coding of letters"
+        else:
+            continue
+        return f", where {name!r} differs from {wanted!r} only in {how}"
+    return ""
+
+
+def _listed(names: list[str]) -> str:
+    """List names; what does not print of them, such as a no-break space, is shown by its code."""
+    shown = ", ".join(map(repr, names[:MOST_NAMES])) or "nothing"
+    return shown + (f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else "")
+
+
+def beside_splits(folder: str | Path) -> dict[str, int]:
+    """Count the files of what lies beside Training/ and Testing/, by name; no stage reads them.
+
+    A validation folder of the set's own is among them, since nothing tells whether it shares twins
+    with the splits. The table that comes with the phantoms is not.
+    """
+    folder = Path(folder)
+    return {
+        _shown(name): sum(1 for _ in _walk(folder / name)) if (folder / name).is_dir() else 1
+        for name in _names(folder)
+        if name not in (*SPLITS, TRUTH)
+    }
+
+
+def without_class(manifest: pd.DataFrame) -> dict[str, int]:
+    """Count the files of folders within the splits that are none of the classes, by folder."""
+    unknown = manifest[manifest["reason"] == UNKNOWN_CLASS]
+    folders = unknown["path"].str.split("/").str[:2].str.join("/")
+    return folders.value_counts(sort=False).to_dict()
 
 
 def require_trackable(folder: str | Path) -> None:
@@ -63,9 +149,10 @@ def list_files(folder: str | Path) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``path`` (below the folder, with ``/``), ``split``, ``class`` (the folder's name, None
-        outside of one), ``refused`` (why it is not to be opened, else None). What a text file or a
-        terminal cannot show of a path is written as ``\x0a``; such a file is refused.
+        ``path`` (below the folder, with ``/``), ``split``, ``class`` (the folder's name in the
+        form of :func:`same_text`, None outside of one), ``refused`` (why it is not to be opened,
+        else None). What a text file or a terminal cannot show of a path is written as ``\x0a``;
+        such a file is refused.
     """
     folder = Path(folder)
     files = []
@@ -80,7 +167,7 @@ def list_files(folder: str | Path) -> pd.DataFrame:
                 problem = NOT_UTF8
             if problem is None and re.search(CONTROL, "/".join(parts)):
                 problem = "its name holds a line break or another control character"
-            class_name = _shown(parts[1]) if len(parts) > 2 else None
+            class_name = same_text(_shown(parts[1])) if len(parts) > 2 else None
             files.append((_shown("/".join(parts)), split, class_name, problem))
     return pd.DataFrame(files, columns=["path", "split", "class", "refused"], dtype=object)
 
@@ -108,7 +195,7 @@ def read_manifest(path: str | Path) -> pd.DataFrame:
         whole &= not accepted["path"].duplicated().any()
         for name, split, class_name in accepted[["path", "split", "class"]].values:
             parts = str(name).split("/")
-            whole &= len(parts) > 2 and parts[:2] == [split, class_name]
+            whole &= len(parts) > 2 and [parts[0], same_text(parts[1])] == [split, class_name]
             whole &= not {"", ".", ".."} & set(parts) and not re.search(CONTROL, name)
     if not whole:
         raise damaged(path)

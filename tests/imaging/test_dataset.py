@@ -27,7 +27,7 @@ def test_a_missing_folder_is_named(tmp_path):
 
 
 def test_a_missing_class_is_named_with_its_split(dataset):
-    with pytest.raises(InputError, match=r"lacks Training/c; .* a, b, c"):
+    with pytest.raises(InputError, match=r"lacks Training/c; .* 'a', 'b', 'c'"):
         require_dataset(dataset, ["a", "b", "c"])
 
 
