@@ -128,7 +128,7 @@ def _require_images(
             "no image is left for validation, which takes whole clusters of twins and never the "
             f"last one of a class: the {len(sets['train'])} images of Training are in few clusters "
             f"({', '.join(f'{name}: {count}' for name, count in clusters.items())}); there, "
-            f"{refused(training)} and {twins(dropped)}; add slices that are no copies of each other."
+            f"{refused(training)} and {twins(dropped)}; add slices that are no copies of others."
         )
 
 

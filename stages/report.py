@@ -11,7 +11,7 @@ from stages.assessment import diagnosis, learning
 from stages.console import stage
 from stages.errors import InputError, one_line
 from stages.imaging.augmentation import apply_change, draw_change
-from stages.imaging.dataset import read_manifest
+from stages.imaging.dataset import read_manifest, without_class
 from stages.imaging.decoding import decode_accepted
 from stages.imaging.resizing import resize
 from stages.reporting import contents, figures, page
@@ -93,6 +93,7 @@ def gather(arguments: argparse.Namespace, parameters: params.Parameters) -> dict
         "audit": audit,
         "splits": splits,
         "sizes": [splits["train"][name] for name in parameters.classes],
+        "absent": contents.absent(splits, parameters.classes),
         "flow": contents.flow(audit, splits),
         **_lists(arguments, parameters),
         "conflicts": _first(conflicts),
@@ -129,6 +130,7 @@ def _lists(arguments: argparse.Namespace, parameters: params.Parameters) -> dict
 
     return {
         "refused": _first(manifest[~manifest["accepted"]]),
+        "without_class": without_class(manifest),
         "twin_pairs": [
             {"sides": [side(one), side(other)], "same": contents.likeness(one, other)}
             for one, other in pairs[:PAIRS]

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 
 from stages import audit, balance, check, compare, prepare, report
 from stages.imaging.dataset import list_files
@@ -321,6 +322,36 @@ def test_all_faulty_files_at_once_are_benchmarked_by_dvc(benchmarked):
     assert splits["train"]["single"] == 1
     assert splits["test"]["Training only"] == 0
     assert splits["dropped"] == {"all": 1} | dict.fromkeys(CLASSES, 0) | {HEALTHY: 1}
+
+
+def test_a_class_that_testing_lacks_is_in_no_average_of_any_stage(benchmarked):
+    reports = benchmarked.folder / "reports"
+    answers = pd.read_csv(reports / "model_4/predictions.csv", keep_default_na=False)
+    present = sorted(set(answers["actual"]))
+    assert set(CLASSES) - set(present) == {"Training only"}
+    metrics = json.loads((reports / "model_4/metrics.json").read_text("utf-8"))["model_4"]
+    comparison = json.loads((reports / "comparison.json").read_text("utf-8"))["comparison"]
+    found = comparison["classifiers"]["model_4"]
+    expected = precision_recall_fscore_support(
+        answers["actual"],
+        answers["predicted"],
+        labels=present,
+        average="macro",
+        zero_division=0,
+    )
+    for name, value in zip(("precision", "recall", "f1"), expected, strict=False):
+        assert metrics["macro"][name] == pytest.approx(value)
+        assert found[f"macro_{name}"]["value"] == pytest.approx(value)
+    aucs = [roc_auc_score(answers["actual"] == name, answers[name]) for name in present]
+    assert metrics["macro_auc"] == pytest.approx(np.mean(aucs))
+    assert found["macro_auc"]["value"] == pytest.approx(np.mean(aucs))
+    for name in ("precision", "recall", "f1", "auc"):
+        assert metrics["per_class"]["Training only"][name] is None
+        assert found["per_class"]["Training only"][name]["value"] is None
+    said = "Testing has no image of {}: that class has no figures here"
+    assert said.format("<b>Training only</b>") in (reports / "index.html").read_text("utf-8")
+    assert said.format("Training only") in (reports / "report.md").read_text("utf-8")
+    assert "model_4.macro.f1" in benchmarked.dvc("metrics", "show")
 
 
 def test_names_are_escaped_in_the_page_and_in_markdown(benchmarked):

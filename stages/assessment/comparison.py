@@ -191,8 +191,7 @@ def _average_bounds(edge: str, images: Images, per_class: dict) -> dict[str, np.
     for measure in next(iter(per_class.values())):
         bounds = [intervals[measure][edge] for intervals in per_class.values()]
         known = [(edge == "high") if bound is None else bound for bound in bounds]
-        absent = np.nan if measure == "auc" else 0.0  # as in the average itself
-        scores[measure] = np.where(support > 0, known, absent)
+        scores[measure] = np.where(support > 0, known, np.nan)
     return averages(scores)
 
 

@@ -21,8 +21,8 @@ def classification_metrics(
 ) -> dict:
     """Give every figure of a classifier, from what it predicted.
 
-    A class that is never predicted has precision 0; one without an image has recall 0, and AUC
-    None, since it has none.
+    A class that is never predicted has precision 0. One without an image has None throughout, since
+    it can be neither found nor missed; every average is over the classes that have one.
 
     Parameters
     ----------
@@ -43,12 +43,13 @@ def classification_metrics(
         recall, f1, support, auc (one class against the rest).
     """
     labels = range(len(classes))
+    present = np.unique(actual)
     averages = {
         average: dict(
             zip(
                 ("precision", "recall", "f1"),
                 precision_recall_fscore_support(
-                    actual, predicted, labels=labels, average=average, zero_division=0
+                    actual, predicted, labels=present, average=average, zero_division=0
                 )[:3],
                 strict=True,
             )
@@ -74,9 +75,9 @@ def classification_metrics(
             ),
             "per_class": {
                 name: {
-                    "precision": precision,
-                    "recall": recall,
-                    "f1": f1,
+                    "precision": precision if support else None,
+                    "recall": recall if support else None,
+                    "f1": f1 if support else None,
                     "support": support,
                     "auc": auc,
                 }

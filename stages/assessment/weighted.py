@@ -32,8 +32,8 @@ def class_scores(
 ) -> dict[str, np.ndarray]:
     """Give precision, recall and F1 of each class, and its support.
 
-    A class never predicted has precision 0. A class without any image, drawn or not, scores 0, as
-    in scikit-learn with ``zero_division=0``; one that has images of which none was drawn is NaN.
+    A class never predicted has precision 0, as in scikit-learn with ``zero_division=0``. A class
+    without an image, or of whose images none was drawn, is NaN.
 
     Parameters
     ----------
@@ -51,19 +51,18 @@ def class_scores(
     right = one_hot[actual] * (predicted == actual)[:, None]
     sums = weights @ np.hstack([right, one_hot[actual], one_hot[predicted]])
     right, support, called = np.split(sums, 3, axis=-1)
-    missing = (support == 0) & np.isin(np.arange(classes), actual)
     found = {
         "precision": _ratio(right, called, 0),
         "recall": _ratio(right, support, 0),
         "f1": _ratio(2 * right, called + support, 0),
     }
-    return {name: np.where(missing, np.nan, score) for name, score in found.items()} | {
+    return {name: np.where(support, score, np.nan) for name, score in found.items()} | {
         "support": support
     }
 
 
 def averages(scores: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Average the classes' scores.
+    """Average the scores of the classes that have an image.
 
     Parameters
     ----------

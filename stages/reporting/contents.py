@@ -22,6 +22,13 @@ def flow(audit: dict, splits: dict) -> dict[str, int]:
     }
 
 
+def absent(splits: dict, classes: list[str]) -> dict[str, list[str]]:
+    """Name the classes of which ``val`` and ``test`` have no image."""
+    return {
+        name: [label for label in classes if not splits[name][label]] for name in ("val", "test")
+    }
+
+
 def twin_pairs(manifest: pd.DataFrame) -> list[tuple[pd.Series, pd.Series]]:
     """List pairs of twins on both sides of the split, so that the first few show every class.
 

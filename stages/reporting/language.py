@@ -9,6 +9,7 @@ import yaml
 from markupsafe import Markup
 
 MISSING = "\N{EN DASH}"
+MOST_FOLDERS = 8  # that a sentence lists
 SINGULAR = {"en": (1,), "fr": (0, 1)}
 NARROW, WIDE = "\N{NARROW NO-BREAK SPACE}", "\N{NO-BREAK SPACE}"
 
@@ -136,6 +137,15 @@ class Language:
             self.say("counts.class_images", n=n, **{"class": name}) for name, n in counts.items()
         ]
         return self.say("list.next").join(items) or self.say("counts.nothing")
+
+    def folders(self, counts: dict[str, int]) -> str:
+        """Name the first of some folders, with how many files each has."""
+        items = [
+            self.say("counts.folder_files", n=n, folder=name)
+            for name, n in list(counts.items())[:MOST_FOLDERS]
+        ]
+        more = [self.say("counts.more", n=len(counts) - len(items))] * (len(counts) > len(items))
+        return self.say("list.next").join(items + more)
 
     def reason(self, text: str) -> str:
         """Translate a reason of the audit, which writes English; an unknown one stays as it is."""

@@ -99,7 +99,16 @@ def environment(language: Language) -> Environment:
         keep_trailing_newline=True,
     )
     own = (at, inline, breakable, cell, override, setting, misses)
-    written = ("number", "signed", "percent", "p_value", "seconds", "reason", "class_counts")
+    written = (
+        "number",
+        "signed",
+        "percent",
+        "p_value",
+        "seconds",
+        "reason",
+        "class_counts",
+        "folders",
+    )
     intervals = ("interval", "signed_interval", "percent_interval")
     made.filters |= {
         **{function.__name__: function for function in own},

@@ -51,7 +51,13 @@ def layers(rows: list[tuple]) -> list[dict]:
     return [dict(zip(("name", "kind", "shape", "parameters"), row, strict=True)) for row in rows]
 
 
-def make_project(folder: Path, skill: dict | None = None, twins: int = 40, **changes) -> Path:
+def make_project(
+    folder: Path,
+    skill: dict | None = None,
+    twins: int = 40,
+    absent: dict[str, list[int]] | None = None,
+    **changes,
+) -> Path:
     """Write made-up reports and image sets; the comparison is made of them by its own stage.
 
     Parameters
@@ -61,6 +67,8 @@ def make_project(folder: Path, skill: dict | None = None, twins: int = 40, **cha
         Share of right answers by model; others get their own.
     twins : int
         Testing images with a twin in Training.
+    absent : dict, optional
+        By set (val, test), the indices of the classes that it has no image of.
     **changes
         Of params.yaml; `models` is a list of names.
     """
@@ -74,7 +82,7 @@ def make_project(folder: Path, skill: dict | None = None, twins: int = 40, **cha
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / "params.yaml").write_text(yaml.safe_dump(parameters, sort_keys=False))
-    sets = write_image_sets(folder, parameters, twins)
+    sets = write_image_sets(folder, parameters, twins, absent or {})
     write_audit(folder, parameters, sets, twins)
     for place, (name, model) in enumerate(parameters["models"].items()):
         right = (skill or {}).get(name, 0.45 + 0.06 * place)
@@ -94,13 +102,17 @@ def run(folder: Path, stage, arguments: list[str]) -> None:
         stage.main()
 
 
-def write_image_sets(folder: Path, parameters: dict, twins: int) -> dict[str, pd.DataFrame]:
+def write_image_sets(
+    folder: Path, parameters: dict, twins: int, absent: dict[str, list[int]]
+) -> dict[str, pd.DataFrame]:
     """Write train, val and test: noise over an oval, brighter by class."""
     classes, sets = parameters["classes"], {}
     for place, (name, count) in enumerate((("train", 60), ("val", 80), ("test", 200))):
         random = np.random.default_rng(place)
         labels = random.integers(len(classes), size=count)
-        labels[: len(classes)] = range(len(classes))  # none is absent
+        labels[: len(classes)] = range(len(classes))  # none is absent by chance
+        present = np.setdiff1d(range(len(classes)), absent.get(name, []))
+        labels = np.where(np.isin(labels, present), labels, present[labels % len(present)])
         split = "Testing" if name == "test" else "Training"
         sets[name] = pd.DataFrame(
             {
@@ -129,9 +141,10 @@ def write_audit(folder: Path, parameters: dict, sets: dict, twins: int) -> None:
     """Write audit.json, splits.json, label_conflicts.csv, the manifest and the files of twins."""
     classes = parameters["classes"]
     train = dict.fromkeys(classes, 720 // len(classes))
-    test = sets["test"]["label"].value_counts().reindex(classes).to_dict()
+    test = sets["test"]["label"].value_counts().reindex(classes, fill_value=0).to_dict()
     dropped = dict.fromkeys(classes, 9 if parameters["leakage"] == "drop" and twins else 0)
-    val = dict.fromkeys(classes, 20)
+    validated = set(sets["val"]["label"])
+    val = {name: 20 if name in validated else 0 for name in classes}
     used = {name: train[name] - 20 - dropped[name] for name in classes}
     splits = {"train": used, "val": val, "test": test, "dropped": dropped}
     rows = []

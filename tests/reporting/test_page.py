@@ -553,3 +553,42 @@ def test_a_report_that_is_none_ends_the_stage_with_a_sentence(tmp_path):
     with pytest.raises(SystemExit) as error:
         run(folder, stage, ARGUMENTS)
     assert "comparison.json is damaged" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("absent", "says"),
+    [
+        ({"test": [0, 3]}, {"no image of <b>glioma_tumor</b> and <b>pituitary_tumor</b>: these"}),
+        ({"val": [1]}, {"Validation has no image of <b>meningioma_tumor</b>; that macro F1"}),
+        ({"test": [2]}, {"no image of no_tumor, so it cannot tell specificity or false alarms"}),
+        (
+            {"test": [0, 1, 3], "val": [0, 1, 3]},
+            {
+                "no image of a tumour, so it cannot tell sensitivity or missed tumours",
+                "Validation holds no tumour, so there is no threshold for <b>model_1</b>",
+            },
+        ),
+    ],
+)
+def test_what_a_set_without_a_class_cannot_tell_is_said(tmp_path, absent, says):
+    names = ["model_1", "model_4"]
+    make_project(tmp_path / "p", absent=absent, models=names, compare={"resamples": 100})
+    run(tmp_path / "p", stage, ARGUMENTS)
+    text = (tmp_path / "p/reports/index.html").read_text("utf-8")
+    assert [sentence for sentence in says if sentence not in text] == []
+    for path in (tmp_path / "p/reports").rglob("*.json"):
+        assert "NaN" not in path.read_text("utf-8")
+
+
+def test_a_page_with_every_class_everywhere_says_nothing_of_absent_ones(usual):
+    assert "no image of" not in usual.html
+    assert "Beside Training and Testing" not in usual.html
+
+
+def test_what_the_audit_left_aside_is_named_with_its_files(results):
+    results["audit"]["unused"] = {"Validation": 12, "<masks>": 1}
+    results["without_class"] = {f"Training/horse {n}": 3 for n in range(9)}
+    html = page.html_page(results)
+    assert "2 things that were not used: Validation (12 files), &lt;masks&gt; (1 file)." in html
+    assert "9 folders within Training and Testing are none of the classes" in html
+    assert "Training/horse 7 (3 files), and 1 more." in html
