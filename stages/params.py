@@ -5,7 +5,7 @@ import reprlib
 import unicodedata
 from functools import partial
 from itertools import chain
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
 import yaml
@@ -33,8 +33,12 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 Text = Annotated[str, AfterValidator(partial(unicodedata.normalize, "NFC"))]
 FolderName = Annotated[Text, Field(pattern=r"^[^/\\.\x00-\x1f\x7f-\x9f][^/\\\x00-\x1f\x7f-\x9f]*$")]
 ModelName = Annotated[str, Field(pattern=r"^\w[\w-]*$")]  # a file's name, and a word in a shell
-# DVC puts it between double quotes of a shell.
-DatasetName = Annotated[str, Field(pattern=r"^[^-\"$`\\\x00-\x1f][^\"$`\\\x00-\x1f]*$")]
+# DVC puts it between double quotes of a shell. `./data/mine/` is `data/mine`.
+DatasetName = Annotated[
+    str,
+    Field(pattern=r"^[^-\"$`\\\x00-\x1f][^\"$`\\\x00-\x1f]*$"),
+    AfterValidator(lambda path: PurePosixPath(path).as_posix()),
+]
 
 # A class becomes a column of predictions.csv, beside these or read like these, and a key of
 # splits.json beside `all`.

@@ -82,6 +82,7 @@ def main() -> None:
             "study": study.model_dump(),
             "measure": MEASURE,
             "images": len(truth),
+            "absent": [name for name in classes if name not in set(truth["actual"])],
             "updates": next(iter(record.values()))["updates"],
             **_rows(arms, differences, study.reference),
             **endings(ended, activations),

@@ -49,6 +49,11 @@ def test_every_parameter_has_a_comment():
     assert names <= own | explained_above | {"classes"}
 
 
+@pytest.mark.parametrize("path", ["data/phantom/", "./data/phantom", "data//phantom"])
+def test_a_folder_is_the_same_however_its_path_is_written(tmp_path, path):
+    assert params.load(written(tmp_path, dataset=path)).dataset == "data/phantom"
+
+
 @pytest.mark.parametrize(
     ("name", "value", "takes"),
     [

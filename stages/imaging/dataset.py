@@ -111,11 +111,13 @@ def beside_splits(folder: str | Path) -> dict[str, int]:
     with the splits. The table that comes with the phantoms is not.
     """
     folder = Path(folder)
-    return {
-        _shown(name): sum(1 for _ in _walk(folder / name)) if (folder / name).is_dir() else 1
-        for name in _names(folder)
-        if name not in (*SPLITS, TRUTH)
-    }
+    counts = {}
+    for name in _names(folder):
+        if name not in (*SPLITS, TRUTH):
+            path = folder / name
+            own = path.is_dir() and not path.is_symlink()  # a link may lead anywhere
+            counts[_shown(name)] = sum(1 for _ in _walk(path)) if own else 1
+    return counts
 
 
 def without_class(manifest: pd.DataFrame) -> dict[str, int]:
