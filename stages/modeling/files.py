@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import os
 import zipfile
 from pathlib import Path
 
@@ -45,11 +46,12 @@ def require_digest(path: str | Path, lock: str | Path) -> None:
             f"{lock} is missing or damaged, so that nothing tells whether {path.as_posix()} is the "
             "model that was trained; `git checkout` or `dvc repro` brings it"
         ) from None
-    if path.as_posix() not in digests:
+    name = Path(os.path.relpath(path, lock.parent)).as_posix()
+    if name not in digests:
         raise InputError(f"{lock} does not name {path.as_posix()}; run `dvc repro` to train it")
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "md5").hexdigest()  # which is DVC's
-    if digest != digests[path.as_posix()]:
+    if digest != digests[name]:
         raise InputError(
             f"{path.as_posix()} is not the model that was trained: its digest is not the one in "
             f"{lock}; remove it and run `dvc repro`"
