@@ -46,7 +46,8 @@ def main() -> None:
         for run, table in tables.items():
             if not table["path"].equals(truth["path"]):
                 raise InputError(
-                    f"{folders[run]} is of other images than the rest; run `dvc repro`"
+                    f"{folders[run]} is of other images than the rest; run "
+                    f"`dvc --cd {arguments.output} repro`"
                 )
         number = pd.Index(classes).get_indexer
         values, draws = measure_runs(

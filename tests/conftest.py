@@ -92,6 +92,10 @@ class Project:
     def dvc(self, *arguments, **options):
         return self.run("dvc", *arguments, **options)
 
+    def type_in(self, line):
+        """Run a line of a document, as it stands, in a shell."""
+        return self.run("bash", "-euo", "pipefail", "-c", line)
+
     def start_repro(self, *arguments, env=None):
         """Start `dvc repro` in a process group of its own, to be killed."""
         return subprocess.Popen(
@@ -139,6 +143,14 @@ def blocks(page):
     """Give a page's blocks of commands: the word after `sh`, which says whose it is, and text."""
     text = (ROOT / page).read_text(encoding="utf-8")
     return re.findall(r"^```sh (\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def commands(section):
+    """Give the lines of the blocks of commands in a section of README, in order."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    [found] = re.findall(rf"^## {section}.*?\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    found = re.findall(r"^```sh\n(.*?)^```$", found, re.MULTILINE | re.DOTALL)
+    return "".join(found).splitlines()
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,12 @@
 """A study trains every arm with every seed, each once, and tells what it found."""
 
 import json
-import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
-from conftest import stages_run
+from conftest import commands, stages_run
 
 from stages import params
 from stages.errors import InputError
@@ -19,36 +18,49 @@ ARMS = ["none", "augment_only"]
 
 @pytest.fixture(scope="module")
 def studied(reproduced, tmp_path_factory):
-    """The small project after a study of two arms and two seeds."""
+    """The small project after README's commands, on a study of two arms and two seeds."""
     project = reproduced.copy(tmp_path_factory.mktemp("st") / "my project é")
-    pipeline = project.folder / STUDY / "dvc.yaml"
-    text = pipeline.read_text(encoding="utf-8")
-    shortened = re.sub(r"arm: \[.*?\]", f"arm: [{', '.join(ARMS)}]", text)
-    pipeline.write_text(shortened, encoding="utf-8")
     path = project.folder / STUDY / "params.yaml"
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     content |= {"seeds": [1, 2], "factors": {}, "train": {"epochs": 1, "steps_per_epoch": 2}}
     content["models"] = {arm: content["models"][arm] for arm in ARMS}
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
-    project.said = project.dvc("repro", f"{STUDY}/dvc.yaml")
+    project.commit("a small study")
+    project.said = [project.type_in(line) for line in commands("Studies")]
     return project
 
 
-def ran(said):
-    return {name.removeprefix(f"{STUDY}/dvc.yaml:") for name in stages_run(said)}
-
-
-def runs(stage, seeds):
-    return {f"{stage}@{arm}-{seed}" for arm in ARMS for seed in seeds}
-
-
-def test_every_arm_is_trained_with_every_seed(studied):
+def runs(seeds):
     stages = ("balance", "train", "evaluate")
-    assert ran(studied.said) == {"study"}.union(*(runs(stage, [1, 2]) for stage in stages))
+    return {f"{stage}@{arm}-{seed}" for stage in stages for arm in ARMS for seed in seeds}
+
+
+def test_every_arm_is_trained_with_every_seed_and_a_new_seed_alone_later(studied):
+    prepared, first, _, more, back = studied.said
+    assert stages_run(prepared) == set()
+    assert stages_run(first) == runs([1, 2]) | {"study"}
+    assert stages_run(more) == runs([3]) | {"study"}
+    assert "models/none-3.keras" in back
     table = pd.read_csv(studied.folder / STUDY / "runs.csv")
     assert set(zip(table["arm"], table["seed"], strict=True)) == {
         (arm, seed) for arm in ARMS for seed in (1, 2)
     }
+
+
+def test_after_a_study_dvc_is_content_with_the_benchmark_and_the_study(studied):
+    assert studied.git("status", "--short") == ""
+    for project in (".", STUDY):
+        for command in (["checkout"], ["commit"], ["repro"], ["gc", "--workspace", "--force"]):
+            assert stages_run(studied.dvc("--cd", project, *command)) == set()
+        assert json.loads(studied.dvc("--cd", project, "status", "--json")) == {}
+    assert (studied.folder / STUDY / "models/none-1.keras").is_file()
+
+
+def test_without_what_it_is_trained_on_a_study_ends_and_dvc_names_that(fresh, tmp_path):
+    project = fresh.copy(tmp_path / "my project é")
+    said = project.dvc("--cd", "studies/activation", "repro", succeeds=False)
+    assert "data/prepared/train" in said
+    assert stages_run(said) == set()
 
 
 def test_all_arms_make_the_same_number_of_updates(studied):
@@ -73,31 +85,20 @@ def test_a_study_ends_in_a_table_a_figure_and_a_verdict(studied):
     assert words[row["verdict"]] in report
     assert f"{abs(row['difference']):.3f}" in report
     means = pd.read_csv(folder / "runs.csv").groupby("arm")["macro_f1"].mean()
-    shown = json.loads(studied.dvc("metrics", "show", "--json", f"{STUDY}/results.json"))
-    found = shown[""]["data"][f"{STUDY}/results.json"]["data"]["balancing"]
+    shown = json.loads(studied.dvc("--cd", STUDY, "metrics", "show", "--json"))
+    found = shown[""]["data"]["results.json"]["data"]["balancing"]
     for arm in ARMS:
         assert found[arm]["macro_f1"]["mean"] == pytest.approx(means[arm])
         assert f"{means[arm]:.3f}" in report
 
 
-def test_adding_a_seed_trains_only_that_seed(studied):
-    path = studied.folder / STUDY / "params.yaml"
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    path.write_text(yaml.safe_dump(content | {"seeds": [1, 2, 7]}), encoding="utf-8")
-    stages = ("balance", "train", "evaluate")
-    said = studied.dvc("repro", f"{STUDY}/dvc.yaml")
-    assert ran(said) == {"study"}.union(*(runs(stage, [7]) for stage in stages))
-
-    assert stages_run(studied.dvc("repro", f"{STUDY}/dvc.yaml")) == set()
-
-
-@pytest.mark.parametrize("name", ["balancing", "activation"])
-def test_the_arms_of_the_pipeline_are_those_of_the_parameters(name):
-    folder = ROOT / "studies" / name
-    stages = yaml.safe_load((folder / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    study = params.load_study(folder / "params.yaml")
-    for stage in stages.values():
-        assert stage.get("matrix", {"arm": list(study.models)})["arm"] == list(study.models)
+def test_another_parameter_of_an_arm_retrains_that_arm_alone(studied):
+    change = "models.none.dropout=0.1"
+    said = studied.dvc("--cd", STUDY, "exp", "run", "--dry", "--set-param", change)
+    assert {stage for stage in stages_run(said) if stage.startswith("train")} == {
+        "train@none-1",
+        "train@none-2",
+    }
 
 
 @pytest.mark.parametrize(
