@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Prints a pull request's summary, in Markdown: reports/report.md, then what changed against a Git
-# revision. Usage: .github/summary.sh origin/main
+# Prints a pull request's summary, in Markdown: on what else a Git revision was trained, if so, then
+# reports/report.md, then what changed against that revision. Usage: .github/summary.sh origin/main
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH"
@@ -18,8 +18,10 @@ table() {
 }
 params=$(dvc params diff --md "$base" | table)
 metrics=$(dvc metrics diff --md "$base" | table)
+machine=$(PYTHONPATH=. python .github/machine.py "$base")
 
 {
+  [ -z "$machine" ] || printf '%s\n\n' "$machine"
   cat reports/report.md
   printf '\n### Parameters that differ from `%s`\n\n%s\n' "$base" "$params"
   printf '\n### Metrics that differ from `%s`\n\n' "$base"

@@ -103,6 +103,7 @@ def gather(arguments: argparse.Namespace, parameters: params.Parameters) -> dict
             read_images(arguments.prepared / "train", parameters.classes), parameters
         ),
         "models": models,
+        "machines": contents.machines(models),
         "balanced": contents.strategies(models),
         "comparison": comparison,
         "verdicts": contents.verdicts(comparison, names),

@@ -1,6 +1,9 @@
 """A study trains every arm with every seed, each once, and tells what it found."""
 
+import hashlib
 import json
+import re
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -56,6 +59,26 @@ def test_after_a_study_dvc_is_content_with_the_benchmark_and_the_study(studied):
     assert (studied.folder / STUDY / "models/none-1.keras").is_file()
 
 
+def test_damage_to_a_study_is_named_and_mended_by_the_commands_shown(studied):
+    folder = studied.folder / STUDY
+    model = hashlib.md5((folder / "models/none-1.keras").read_bytes()).hexdigest()
+    (folder / ".dvc/cache/files/md5" / model[:2] / model[2:]).unlink()
+    (folder / "runs/none-1/metrics.json").unlink()
+    (folder / "runs.csv").write_text("arm")
+    verify = (sys.executable, "tools/verify.py")
+    said = studied.run(*verify, succeeds=False)
+    found = re.findall(r"^(.*); to restore it: (.*)$", said, re.MULTILINE)
+    assert [what for what, _ in found] == [
+        f"missing in the cache: {STUDY}/models/none-1.keras",
+        f"damaged: {STUDY}/runs.csv",
+    ]
+    for _, command in found:
+        studied.type_in(command)
+    assert studied.run(*verify).count(" 0 damaged or missing") == 3
+    assert (folder / "runs/none-1/metrics.json").is_file()
+    assert studied.git("status", "--short") == ""
+
+
 def test_without_what_it_is_trained_on_a_study_ends_and_dvc_names_that(fresh, tmp_path):
     project = fresh.copy(tmp_path / "my project é")
     said = project.dvc("--cd", "studies/activation", "repro", succeeds=False)
@@ -93,12 +116,14 @@ def test_a_study_ends_in_a_table_a_figure_and_a_verdict(studied):
 
 
 def test_another_parameter_of_an_arm_retrains_that_arm_alone(studied):
-    change = "models.none.dropout=0.1"
-    said = studied.dvc("--cd", STUDY, "exp", "run", "--dry", "--set-param", change)
-    assert {stage for stage in stages_run(said) if stage.startswith("train")} == {
-        "train@none-1",
-        "train@none-2",
-    }
+    path = studied.folder / STUDY / "params.yaml"
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content["models"]["none"]["dropout"] = 0.1
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    said = studied.dvc("--cd", STUDY, "repro", "--dry")
+    studied.git("restore", ".")
+    trained = {stage for stage in stages_run(said) if stage.startswith("train")}
+    assert trained == {"train@none-1", "train@none-2"}
 
 
 @pytest.mark.parametrize(

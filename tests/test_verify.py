@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shutil
 import sys
 
 import yaml
@@ -33,11 +34,28 @@ def damage(path):
     path.write_bytes(content)
 
 
-def test_a_lock_that_is_lost_is_no_all_clear(project):
+def follow(project, said):
+    """Run every command that is shown, in order, each once; give what was found."""
+    found = re.findall(r"^(.*); to restore it: (.*)$", said, re.MULTILINE)
+    for command in dict.fromkeys(command for _, command in found):
+        project.type_in(command)
+    return {what for what, _ in found}
+
+
+def test_a_lock_that_is_lost_is_no_all_clear_and_brought_back_by_the_command_shown(project):
     (project.folder / "dvc.lock").unlink()
     said = project.run(*VERIFY, succeeds=False)
     assert "dvc.lock says nothing of" in said
     assert "train@model_1" in said
+    project.type_in(re.search(r"they wrote; `(.*)` brings it back", said)[1])
+    assert "0 damaged or missing" in project.run(*VERIFY)
+
+
+def test_a_stage_that_the_lock_does_not_name_yet_is_no_all_clear_either(project):
+    project.set(models={"model_4": {"data": "class_weight"}})
+    said = project.run(*VERIFY, succeeds=False)
+    assert "dvc.lock says nothing of balance@class_weight, so nothing tells" in said
+    assert "`make repro` runs them" in said
 
 
 def test_whatever_is_damaged_is_named_and_mended_by_the_command_shown(project):
@@ -53,8 +71,7 @@ def test_whatever_is_damaged_is_named_and_mended_by_the_command_shown(project):
     damage(here / "data/dataset.json")
     damage(here / "reports/comparison.json")
     said = project.run(*VERIFY, succeeds=False)
-    found = re.findall(r"^(.*); to restore it: (.*)$", said, re.MULTILINE)
-    assert {what for what, _ in found} == {
+    assert follow(project, said) == {
         "damaged in the cache: models/model_1.keras",
         "missing in the cache: models/model_2.keras",
         "damaged in the cache: data/balanced/augment",
@@ -64,18 +81,49 @@ def test_whatever_is_damaged_is_named_and_mended_by_the_command_shown(project):
         "damaged in the cache: data/dataset.json",
         "damaged: reports/comparison.json",
     }
-    for command in dict.fromkeys(command for _, command in found):
-        project.run("sh", "-c", command)
     assert "0 damaged or missing" in project.run(*VERIFY)
     assert (here / "dvc.lock").read_bytes() == lock
-    assert json.loads(project.dvc("status", "--json", "dvc.yaml")) == {}
+    assert json.loads(project.dvc("status", "--json")) == {}
+
+
+def test_what_is_shown_mends_all_outputs_of_a_stage_and_those_made_of_it(project):
+    """Damage at once to what a stage reads, to one of its outputs, and to another in the cache."""
+    lock = (project.folder / "dvc.lock").read_bytes()
+    cached(project, "data/prepared/test/index.csv").unlink()
+    cached(project, "data/prepared/val/index.csv").unlink()
+    damage(project.folder / "data/prepared/test/index.csv")
+    shutil.rmtree(project.folder / "data/prepared/train")
+    damage(project.folder / "reports/model_4/roc.csv")
+    cached(project, "reports/model_4/grad_cam/000.png").unlink()
+    follow(project, project.run(*VERIFY, succeeds=False))
+    assert "0 damaged or missing" in project.run(*VERIFY)
+    assert (project.folder / "dvc.lock").read_bytes() == lock
+
+
+def test_what_is_shown_works_where_parameters_and_code_have_changed_since(project):
+    project.set(models={"model_4": {"batch_size": 16}})
+    cached(project, "models/model_4.keras").unlink()
+    cached(project, "reports/model_4/grad_cam/000.png").unlink()
+    (project.folder / "stages/evaluate.py").open("a", encoding="utf-8").write("# more\n")
+    follow(project, project.run(*VERIFY, succeeds=False))
+    assert "0 damaged or missing" in project.run(*VERIFY)
+
+
+def test_what_is_shown_works_where_another_machines_run_is_the_last_commit(project):
+    lock = project.folder / "dvc.lock"
+    digest = hashlib.md5((project.folder / "models/model_4.keras").read_bytes()).hexdigest()
+    lock.write_text(lock.read_text(encoding="utf-8").replace(digest, digest[::-1]))
+    follow(project, project.run(*VERIFY, succeeds=False))
+    assert "0 damaged or missing" in project.run(*VERIFY)
+    assert digest in lock.read_text(encoding="utf-8")
 
 
 def test_what_was_never_pulled_is_no_damage(project, tmp_path):
     project.git("clone", "--quiet", ".", str(tmp_path / "clone"))
     said = type(project)(tmp_path / "clone").run(*VERIFY)
-    assert "0 damaged or missing" in said
-    assert "outputs are not here; `dvc checkout` or `dvc repro` brings them" in said
+    assert said.count("0 damaged or missing") == 3
+    assert "outputs are not here; `make repro` brings them" in said
+    assert "outputs are not here; `make studies` brings them" in said
 
 
 def test_a_damaged_file_of_an_older_commit_is_found_too(project):

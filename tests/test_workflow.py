@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from conftest import stages_run
 
 ROOT = Path(__file__).parent.parent
 WORKFLOW = yaml.safe_load((ROOT / ".github/workflows/benchmark.yml").read_text(encoding="utf-8"))
@@ -44,7 +45,7 @@ def test_every_make_target_and_every_script_it_names_is_there():
             ["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True
         )
         assert done.returncode == 0, done.stderr
-    for script in re.findall(r"\S+\.sh\b", COMMANDS):
+    for script in re.findall(r"[\w./]+\.sh\b", COMMANDS):
         assert (ROOT / script).stat().st_mode & 0o100, script
 
 
@@ -106,6 +107,76 @@ def test_the_summary_holds_the_report_and_what_differs_from_main(branch):
     assert row[:2] == ["reports/model_4/metrics.json", "model_4.accuracy"]
     assert row[3] == "0.5"
     assert said.endswith("</details>\n")
+
+
+def change_training(project, model, **values):
+    path = project.folder / f"reports/{model}/training.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content[model] |= values
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def test_the_summary_says_first_on_what_else_main_was_trained(branch):
+    models = ["baseline", "model_1", "model_2", "model_3", "model_4"]
+    for name in models:
+        change_training(branch, name, device="A (R) 9 @ 2 GHz", switches={"TF_X": "1"}, seed=7)
+    change_training(branch, "model_4", threads=64, instruction_set=["avx", "sve"])
+    main = json.loads((ROOT / "reports/model_4/training.json").read_text())["model_4"]
+    first, empty, rest = summary(branch).split("\n", 2)
+    assert first.startswith(
+        "**Not trained on the same as `main`; metrics may differ for that alone:**"
+    )
+    assert f"device `{main['device']}` → `A (R) 9 @ 2 GHz`" in first
+    assert "switches.TF_X `unknown` → `1`" in first
+    assert f"threads of model_4 `{main['threads']}` → `64`" in first
+    assert f"instruction_set of model_4 `{' '.join(main['instruction_set'])}` → `avx sve`" in first
+    assert "seed" not in first
+    assert empty == ""
+    assert rest.startswith((branch.folder / "reports/report.md").read_text(encoding="utf-8"))
+
+
+def test_of_a_model_that_main_does_not_have_no_machine_is_compared(branch):
+    shutil.copytree(branch.folder / "reports/model_4", branch.folder / "reports/model_5")
+    path = branch.folder / "reports/model_5/training.json"
+    path.write_text(path.read_text().replace('"model_4"', '"model_5"'), encoding="utf-8")
+    assert summary(branch).startswith("### ")
+
+
+def test_the_base_is_run_on_this_machine_and_of_it_only_what_the_branch_changed(project):
+    project.git("switch", "--quiet", "--create", "of-another-machine")
+    for name in ("baseline", "model_4"):
+        change_training(project, name, device="of somebody else")
+        change_metrics(project, name, accuracy=0.123)
+    project.commit("a run of another machine")
+    project.git("switch", "--quiet", "--create", "longer", "main")
+    project.set(models={"model_4": {"epochs": 2}})
+    project.dvc("repro")
+    said = project.run(".github/base.sh", "of-another-machine")
+    trained = {stage for stage in stages_run(said) if stage.startswith("train")}
+    assert trained == {"train@model_4"}
+    tag = said.splitlines()[0]
+    assert "somebody else" in project.run(".github/summary.sh", "of-another-machine")
+    said = project.run(".github/summary.sh", tag)
+    assert said.startswith("### ")
+    assert table_after(said, f"### Parameters that differ from `{tag}`") == [
+        ["params.yaml", "models.model_4.epochs", "1", "2"]
+    ]
+    rows = table_after(said, f"### Metrics that differ from `{tag}`")
+    changed = {row[0] for row in rows}
+    assert "reports/model_4/metrics.json" in changed
+    assert "reports/baseline/metrics.json" not in changed
+
+
+def test_a_base_that_cannot_be_run_is_compared_with_as_it_is_committed(project):
+    project.git("switch", "--quiet", "--create", "broken")
+    (project.folder / "stages/compare.py").write_text("raise SystemExit('broken')\n")
+    project.commit("a broken stage")
+    project.git("switch", "--quiet", "main")
+    said = project.run(".github/base.sh", "broken")
+    assert said.splitlines()[0] == "broken"
+    assert "broken could not be run here" in said
+    assert project.git("status", "--short") == project.git("tag") == ""
+    assert project.run(".github/base.sh", "nowhere", succeeds=False)
 
 
 def test_the_summary_says_where_nothing_differs(branch):

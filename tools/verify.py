@@ -1,7 +1,8 @@
-"""Rehash what the outputs and DVC's cache hold: `make verify`.
+"""Rehash what the outputs and DVC's cache hold, of the benchmark and of every study: `make verify`.
 
 DVC takes a file of its cache for what its name says and does not read it again, so that damage to
-one goes unnoticed. Each damaged or missing file is named, with the command that restores it.
+one goes unnoticed. Each damaged or missing file is named, with the command that restores it; run
+the commands in the order in which they are printed.
 """
 
 import argparse
@@ -9,67 +10,113 @@ import hashlib
 import json
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import chdir
+from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import NamedTuple
 
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from tqdm import tqdm
 
 
+class State(NamedTuple):
+    """What an output is like: what is wrong in its place, and what is lost in the cache."""
+
+    at: Path
+    cached: bool  # by DVC, and not by Git
+    here: bool
+    wrong: list[Path]
+    lost: dict[Path, Path]  # of the cache's files, what each is of
+    absent: bool  # neither here nor in the cache: never made here, or never pulled
+
+
 def main() -> None:
     """Compare every output that a dvc.lock names, and every file of the cache, with its digest."""
     argparse.ArgumentParser(description=__doc__).parse_args()
-    try:
-        repo = Repo()
-        made = [out for out in repo.index.outs if out.stage.cmd]
-    except DvcException as error:
-        sys.exit(f"verify: {error}")
-    outs = [out for out in made if out.hash_info]
-    unknown = sorted({out.stage.addressing for out in made if not out.hash_info})
-    cache = Path(repo.cache.local.path)
-    objects = sorted(path for path in cache.glob("[0-9a-f][0-9a-f]/*") if path.is_file())
-    bad = {
-        path
-        for path in tqdm(objects, desc="cache", unit="file", disable=None)
-        if _digest(path) != path.parent.name + path.stem
-    }
-    found: list[tuple[str, str]] = []
-    used, absent = set(), 0
-    for out in tqdm(outs, desc="outputs", unit="output", disable=None):
-        needed, files = _objects(cache, out, bad)
-        used |= set(needed)
-        at = Path(out.fs_path)
-        here = at.exists()
-        wrong = list(_wrong(at, out.hash_info.value, files)) if here else []
-        lost = [path for path in needed if path in bad or not path.exists()]
-        if not here and len(lost) == len(needed):  # never made here, or never pulled
-            absent += 1
-            continue
-        absent += not here
-        command = _restore(repo, out, here, wrong, lost)
-        for path in wrong:
-            state = "damaged" if path.exists() else "missing"
-            found.append((f"{state}: {_relative(path)}", command))
-        for path in lost:
-            state = "damaged" if path in bad else "missing"
-            place = needed[path]
-            found.append((f"{state} in the cache: {_relative(place)}", command))
-    for path in sorted(bad - used):
-        found.append(("damaged in the cache: a file of another commit", _remove(path)))
-    # In an order to run them in: what is made anew needs what lies in the cache.
-    for what, command in sorted(found, key=lambda item: "dvc repro" in item[1]):
-        print(f"{what}; to restore it: {command}")
-    looked = f"{len(outs)} outputs and {len(objects)} files of the cache"
-    print(f"verify: {looked}, {len(found)} damaged or missing")
-    if absent:
-        print(f"verify: {absent} outputs are not here; `dvc checkout` or `dvc repro` brings them")
-    if unknown:
-        print(
-            f"verify: dvc.lock says nothing of {', '.join(unknown)}, so nothing tells what they "
-            "wrote; `git restore '*dvc.lock'` brings a lost lock back, `dvc repro` runs a new stage"
+    # A list, so that each is looked at.
+    if not all([_is_whole(Path()), *map(_is_whole, sorted(Path("studies").glob("*/")))]):
+        sys.exit(1)
+
+
+def _is_whole(project: Path) -> bool:
+    """Look at a project of DVC, and print what is damaged; False if anything is."""
+    study = project != Path()
+    make, name = ("make studies", f"{project}: ") if study else ("make repro", "")
+    with chdir(project):
+        try:
+            repo = Repo()
+            graph = repo.index.graph
+        except DvcException as error:
+            sys.exit(f"verify: {name}{error}")
+        order = TopologicalSorter({stage: set(graph.successors(stage)) for stage in graph})
+        stages = [stage for stage in order.static_order() if stage.cmd]
+        cache = Path(repo.cache.local.path)
+        objects = sorted(path for path in cache.glob("[0-9a-f][0-9a-f]/*") if path.is_file())
+        bad = {
+            path
+            for path in tqdm(objects, desc=f"{name}cache", unit="file", disable=None)
+            if _digest(path) != path.parent.name + path.stem
+        }
+        found: list[tuple[str, str]] = []
+        used, absent, looked = set(), 0, 0
+        remade: list[Path] = []  # what the commands make anew, and so perhaps other than it was
+        restored: list[Path] = []  # what they bring back as it was
+        for stage in tqdm(stages, desc=f"{name}stages", unit="stage", disable=None):
+            states = []
+            for out in stage.outs:
+                if out.hash_info:
+                    needed, files = _objects(cache, out, bad)
+                    used |= set(needed)
+                    states.append(_state(out, needed, files, bad))
+            looked += len(states)
+            absent += sum(not state.here for state in states)
+            damaged = [
+                state for state in states if not state.absent and (state.wrong or state.lost)
+            ]
+            if not damaged:
+                continue
+            anew = _is_stale(stage, remade, restored) or any(
+                state.absent
+                or ((state.wrong or not state.here) and (state.lost or not state.cached))
+                for state in states
+            )
+            (remade if anew else restored).extend(state.at for state in states)
+            command = _restore(stage, states, anew)
+            if study:
+                first = "dvc repro prepare && " if anew else ""
+                command = f"{first}(cd {shlex.quote(str(project))} && {command})"
+            for state in damaged:
+                for path in state.wrong:
+                    what = "damaged" if path.exists() else "missing"
+                    found.append((f"{what}: {project / _relative(path)}", command))
+                for path, of in state.lost.items():
+                    what = "damaged" if path in bad else "missing"
+                    found.append((f"{what} in the cache: {project / _relative(of)}", command))
+        unknown = sorted(
+            stage.addressing for stage in stages if not all(out.hash_info for out in stage.outs)
         )
-    sys.exit(1 if found or unknown else 0)
+        lock = Path("dvc.lock").exists()
+        others = [project / _relative(path) for path in sorted(bad - used)]
+    for path in others:
+        what = "damaged in the cache: a file of another commit"
+        found.insert(0, (what, _remove([path])))
+    for what, command in found:
+        print(f"{what}; to restore it: {command}")
+    count = f"{looked} outputs and {len(objects)} files of the cache"
+    print(f"verify: {name}{count}, {len(found)} damaged or missing")
+    if absent:
+        print(f"verify: {name}{absent} outputs are not here; `{make}` brings them")
+    if unknown:
+        way = f"`{make}` runs them"
+        if not lock:
+            way = f"`git checkout HEAD -- {(project / 'dvc.lock').as_posix()}` brings it back"
+        print(
+            f"verify: {name}dvc.lock says nothing of {', '.join(unknown)}, so nothing tells what "
+            f"they wrote; {way}"
+        )
+    return not found and not unknown
 
 
 def _digest(path: Path) -> str:
@@ -114,18 +161,53 @@ def _wrong(at: Path, value: str, files: dict[str, str] | None) -> Iterator[Path]
             yield at / name
 
 
-def _restore(repo: Repo, out, here: bool, wrong: list[Path], lost: list[Path]) -> str:
-    """Give the command that restores an output from where it is whole, or else makes it anew."""
-    stage, path = shlex.quote(out.stage.addressing), Path(out.fs_path)
-    if here and not wrong:
-        return f"{_remove(*lost)} && dvc commit {stage}"
-    if out.use_cache and not lost:
-        return f"{_remove(path)} && dvc checkout {shlex.quote(_relative(path))}"
-    return f"{_remove(path, *lost)} && dvc repro --force --single-item {stage}"
+def _state(out, needed: dict[Path, Path], files: dict[str, str] | None, bad: set[Path]) -> State:
+    at = Path(out.fs_path)
+    here = at.exists()
+    lost = {path: of for path, of in needed.items() if path in bad or not path.exists()}
+    return State(
+        at=at,
+        cached=out.use_cache,
+        here=here,
+        wrong=list(_wrong(at, out.hash_info.value, files)) if here else [],
+        lost=lost,
+        absent=not here and len(lost) == len(needed),
+    )
 
 
-def _remove(*paths: Path) -> str:
-    return "rm -rf " + " ".join(shlex.quote(_relative(path)) for path in paths)
+def _is_stale(stage, remade: list[Path], restored: list[Path]) -> bool:
+    """Tell if a stage would run again even if nothing were damaged."""
+    for dependency in stage.deps:
+        at = Path(dependency.fs_path)
+        if _overlaps(at, remade) or (dependency.status() and not _overlaps(at, restored)):
+            return True
+    return stage.changed_stage()
+
+
+def _overlaps(path: Path, others: list[Path]) -> bool:
+    return any(path.is_relative_to(other) or other.is_relative_to(path) for other in others)
+
+
+def _restore(stage, states: list[State], anew: bool) -> str:
+    """Give the command that makes a stage's outputs anew, or restores them from where they are."""
+    name = shlex.quote(stage.addressing)
+    lost = [path for state in states for path in state.lost if path.exists()]
+    if anew:
+        damaged = [state.at for state in states if state.here and (state.wrong or state.lost)]
+        parts = [_remove([*damaged, *lost]), f"dvc repro {name}"]
+    else:
+        wrong = [state.at for state in states if state.wrong]
+        parts = [_remove([*wrong, *lost])]
+        if away := [state.at for state in states if state.wrong or not state.here]:
+            parts.append("dvc checkout " + " ".join(shlex.quote(_relative(at)) for at in away))
+        if any(state.lost for state in states):
+            parts.append(f"dvc commit {name}")
+    return " && ".join(filter(None, parts))
+
+
+def _remove(paths: Iterable[Path]) -> str:
+    words = [shlex.quote(_relative(path)) for path in paths]
+    return " ".join(["rm -rf", *words]) if words else ""
 
 
 def _relative(path: Path) -> str:

@@ -1,5 +1,6 @@
 """What the report can say: facts that its words are chosen by, from the tables of other stages."""
 
+import json
 import re
 from itertools import combinations, zip_longest
 from types import ModuleType
@@ -9,6 +10,9 @@ import pandas as pd
 from stages.reporting.language import Language
 
 LOOK_UP = "look_up"
+# What training.json tells of a model and its training; the rest is what that was done on and with.
+TRAINING = {"architecture", "activation", "data", "images", "class_counts", "seed", "updates"}
+TRAINING |= {"epochs", "best_epoch", "val_loss", "val_accuracy", "parameters"}
 
 
 def flow(audit: dict, splits: dict) -> dict[str, int]:
@@ -298,4 +302,37 @@ def flat(settings: dict, prefix: str = "") -> dict:
             found |= flat(value, f"{prefix}{key}.")
         else:
             found[prefix + key] = value
+    return found
+
+
+def machine(training: dict) -> dict[str, str]:
+    """Give what a result can depend on beside its inputs, of a record of ``training.json``.
+
+    Returns
+    -------
+    dict of str
+        Device, precision, threads and so on, by their names there; ``versions.keras`` for one that
+        is nested.
+    """
+    found = flat({key: value for key, value in training.items() if key not in TRAINING})
+    return {key: _words(value) for key, value in found.items()}
+
+
+def _words(value) -> str:
+    if isinstance(value, list):
+        return " ".join(map(_words, value))
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def machines(models: dict[str, dict]) -> list[tuple[list[str], dict[str, str]]]:
+    """Name the models that were trained on and with the same, and that; mostly one group."""
+    found: list[tuple[list[str], dict[str, str]]] = []
+    for name, model in models.items():
+        own = machine(model["training"])
+        for names, other in found:
+            if other == own:
+                names.append(name)
+                break
+        else:
+            found.append(([name], own))
     return found

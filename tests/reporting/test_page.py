@@ -160,6 +160,20 @@ def test_the_stage_writes_the_same_bytes_in_another_process_and_no_warning(usual
     assert (usual.folder / "reports/report.md").read_text() == usual.markdown
 
 
+def test_the_summary_says_near_its_top_on_what_the_models_were_trained(usual):
+    versions = "versions.python 3.11.9, versions.tensorflow 2.20.0, versions.keras 3.15.1"
+    line = f"AMD EPYC 7B13, precision float32, threads all, deterministic true, {versions}.\n"
+    assert f"\n\n**Trained on:** device {line}\n|" in usual.markdown
+    assert usual.markdown.count("rained on") == 1
+
+    models = copy.deepcopy(usual.results["models"])
+    models["model_3"]["training"] |= {"device": "A *GPU*", "switches": {"TF_X": "|1"}}
+    summary = page.markdown_summary(usual.results | {"machines": contents.machines(models)})
+    assert f"\n\n**baseline trained on:** device {line}\n" in summary
+    assert r"**model\_3 trained on:** device A \*GPU\*, precision float32" in summary
+    assert r"switches.TF\_X \|1" in summary
+
+
 def test_two_runs_of_other_durations_differ_in_marked_times_alone(results):
     times = re.compile(r'<span class="time">.*?</span>')
     pages = []
