@@ -8,7 +8,7 @@ from pathlib import Path
 from time import perf_counter
 
 import pandas as pd
-import yaml
+from ruamel.yaml import YAML
 from turns import ROOT
 
 # Stands for `python` in the stages' commands, and notes the seconds and the memory of each.
@@ -42,8 +42,8 @@ def command(*words: str, folder: Path, before: str = "") -> str:
 def set_parameters(folder: Path, **changes) -> dict:
     """Change top-level parameters in a clone's params.yaml; give all that stand there then."""
     path = folder / "params.yaml"
-    parameters = yaml.safe_load(path.read_text(encoding="utf-8")) | changes
-    path.write_text(yaml.safe_dump(parameters, sort_keys=False), encoding="utf-8")
+    parameters = YAML(typ="safe").load(path) | changes
+    YAML().dump(parameters, path)
     return parameters
 
 

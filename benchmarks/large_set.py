@@ -35,8 +35,8 @@ from time import perf_counter, sleep
 import numpy as np
 import pandas as pd
 import psutil
-import yaml
 from PIL import Image
+from ruamel.yaml import YAML
 from scipy.ndimage import map_coordinates
 
 ROOT = Path(__file__).parent.parent
@@ -220,10 +220,10 @@ def main() -> None:
         if not (folder / "truth.csv").exists():
             folder.mkdir()
             make_set(folder, count)
-        parameters = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+        parameters = YAML(typ="safe").load(ROOT / "params.yaml")
         parameters["image_size"] = SIDE
         parameters["models"]["model_4"]["epochs"] = 1
-        (folder / "params.yaml").write_text(yaml.safe_dump(parameters), encoding="utf-8")
+        YAML().dump(parameters, folder / "params.yaml")
         for name in arguments.stages:
             row = {"images": count, "stage": name}
             row |= measure(["-m", *f"stages.{STAGES[name]}".split()], folder, arguments.limit_mb)

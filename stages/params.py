@@ -8,7 +8,6 @@ from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -17,6 +16,9 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 
 from stages.errors import InputError, one_line
 
@@ -45,6 +47,7 @@ DatasetName = Annotated[
 RESERVED = {"all", "cluster", "confidence", "path", "source", "split", "class", "label", "actual"}
 RESERVED |= {"predicted", "transform", "reason", "model", "layer"}
 
+DEEPEST = 100  # levels of nesting in params.yaml
 LONGEST = 120  # characters of what a sentence quotes
 
 
@@ -289,40 +292,41 @@ def _checked(section: type[Section], content: dict, path: str | Path) -> Section
         raise InputError(f"{path}: {_sentence(error.errors()[0])}") from None
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML's plain data, each key once; DVC refuses a key that stands twice, too."""
-
-    def construct_mapping(self, node, deep=False):
-        nodes = [key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
-        keys = [self.construct_object(key, deep=True) for key in nodes]
-        for key, key_node in zip(keys, nodes, strict=True):
-            if keys.count(key) > 1:
-                mark = key_node.start_mark
-                raise yaml.constructor.ConstructorError(None, None, f"{key!r} stands twice", mark)
-        return super().construct_mapping(node, deep)
-
-
-# DVC writes YAML 1.2, in which 1e-05 is a number; to PyYAML's 1.1 it is text.
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
-    list("-+.0123456789"),
-)
-
-
 def _read(path: str | Path) -> dict:
+    """Read a file with the library that DVC reads it with, set up as DVC does (YAML 1.2).
+
+    So `yes` is text and `1e-05` a number to a stage, as they are to `dvc exp run -S`, which writes
+    the file anew.
+    """
     try:
-        content = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
+        text = Path(path).read_text(encoding="utf-8")
+        if _is_too_deep(text):
+            raise InputError(f"{path} is nested too deeply")
+        content = YAML(typ="safe").load(text)
     except FileNotFoundError:
         raise InputError(f"{path} is missing here; run from the project's root") from None
-    except RecursionError:
-        raise InputError(f"{path} is nested too deeply") from None
-    # YAML raises a ValueError of Python's own for the 13th month, or a number of 5000 digits.
-    except (yaml.YAMLError, ValueError) as error:
+    except (OSError, InputError):
+        raise
+    except MarkedYAMLError as error:
+        where = f"in line {error.problem_mark.line + 1}"
+        raise InputError(f"{path} is not YAML: {one_line(error.problem)} {where}") from None
+    # Beside its own errors, the library lets through what Python raises for the 13th month, a
+    # number of 5000 digits, or `!!int` without a number.
+    except Exception as error:
         raise InputError(f"{path} is not YAML: {one_line(error)}") from None
     if not isinstance(content, dict):
         raise InputError(f"{path} holds no parameters; `git checkout {path}` brings them back")
     return content
+
+
+def _is_too_deep(text: str) -> bool:
+    """Tell whether YAML is nested so deeply that the library, which loads it in C, may crash."""
+    depth = 0
+    for event in YAML(typ="safe").parse(text):
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if depth > DEEPEST:
+            return True
+    return False
 
 
 def _inherit(content: dict) -> None:
@@ -344,6 +348,12 @@ def _sentence(error: dict) -> str:
         case "extra_forbidden":
             return (
                 f"{name} is not a parameter; see the comments of params.yaml for those there are."
+            )
+        case "string_type":
+            return (
+                f"{name} is {_shortly(error['input'])}, but takes text; a name that reads as a "
+                "number, a date, true or null goes between quotes: '0' in the file, "
+                """-S "classes=['0','1']" on a command line."""
             )
         case "value_error":
             return f"{name} {error['ctx']['error']}.".lstrip()

@@ -10,9 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-import yaml
 from coverage import Coverage
 from hypothesis import settings
+from ruamel.yaml import YAML
 
 settings.register_profile("whatever the machine does else", deadline=None)
 settings.load_profile("whatever the machine does else")
@@ -118,9 +118,9 @@ class Project:
     def set(self, **sections):
         """Change parameters in params.yaml, nested as there."""
         path = self.folder / "params.yaml"
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = YAML(typ="safe").load(path)
         _merge(content, sections)
-        path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+        YAML().dump(content, path)
 
     def copy(self, folder):
         return Project(shutil.copytree(self.folder, folder, symlinks=True))

@@ -18,10 +18,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import yaml
 from PIL import Image
+from ruamel.yaml import YAML
 
-CLASSES = ["a & b", "<b>no|tumour é", "Training only", "single"]
+# Names that HTML, Markdown, YAML or a table may take for something else. The third is of Training
+# alone, and the fourth has a single image there.
+CLASSES = ["a & b", "<b>no|tumour é", "no", "1e3"]
 HEALTHY = CLASSES[1]
 
 
@@ -425,13 +427,13 @@ def _changed(name: str, value) -> Callable:
     """Give what sets one parameter, by its dotted name."""
 
     def make(path: Path) -> None:
-        parameters = yaml.safe_load(path.read_text(encoding="utf-8"))
+        parameters = YAML(typ="safe").load(path)
         *sections, key = name.split(".")
         section = parameters
         for part in sections:
             section = section[part]
         section[key] = value
-        path.write_text(yaml.safe_dump(parameters), encoding="utf-8")
+        YAML().dump(parameters, path)
 
     return make
 
@@ -439,6 +441,10 @@ def _changed(name: str, value) -> Callable:
 def _text(content: str | bytes) -> Callable:
     content = content.encode() if isinstance(content, str) else content
     return lambda path: path.write_bytes(content)
+
+
+def _replaced(old: str, new: str) -> Callable:
+    return lambda path: path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
 
 
 def _added(content: str) -> Callable:
@@ -460,16 +466,19 @@ PARAMETERS = [
     Fault("a tag that runs code",
           "ends: params.yaml is not YAML: could not determine a constructor",
           _added("x: !!python/object/apply:os.system ['touch pwned']\n")),
-    Fault("a key twice", "ends: 'seed' stands twice", _added("seed: 3\n")),
+    Fault("a key twice", 'ends: params.yaml is not YAML: found duplicate key "seed" with value "3"',
+          _added("seed: 3\n")),
     Fault("a date that is none", "ends: params.yaml is not YAML", _added("x: 2020-13-45\n")),
-    Fault("nested 10000 deep", "ends: params.yaml is nested too deeply",
-          _text("a: " + "[" * 10000 + "]" * 10000)),
+    Fault("a number without digits", "ends: params.yaml is not YAML", _added("x: 0b_\n")),
+    Fault("nested 100000 deep (at which DVC itself crashes)",
+          "ends: params.yaml is nested too deeply", _text("a: " + "[" * 100000 + "]" * 100000)),
+    Fault("an alias within itself", "ends: x is not a parameter", _added("x: &x [*x]\n")),
     Fault("an alias bomb (DVC itself, which reads the file first, does not end on it)",
           "ends: dataset is missing", _text(BOMB)),
     Fault("a key that is none of ours", "ends: train.epoch is not a parameter",
           _changed("train.epoch", 6)),
     Fault("a key missing", "ends: seed is missing",
-          lambda path: path.write_text(path.read_text("utf-8").replace("\nseed:", "\n#"), "utf-8")),
+          _replaced("\nseed:", "\n#")),
     Fault("a list for a mapping", "ends: train is ['a'], but should be a valid dictionary",
           _changed("train", ["a"])),
     Fault("text for a number", "ends: train.epochs is 'six', but should be a valid integer",
@@ -487,14 +496,16 @@ PARAMETERS = [
           _changed("audit.max_refused", 50)),
     Fault("a huge number", "ends: train.batch_size is 10", _changed("train.batch_size", 10**30)),
     Fault("a number of 6000 digits", "ends: seed is a number too long to print",
-          lambda path: path.write_text(
-              path.read_text("utf-8").replace("\nseed: 1", "\nseed: 0x" + "f" * 5000), "utf-8")),
+          _replaced("\nseed: 1", "\nseed: 0x" + "f" * 5000)),
     Fault("one class only", "ends: classes is ['a'], but list should have at least 2 items",
           _changed("classes", ["a"])),
     Fault("a class twice", "ends: classes names a class twice", _changed("classes", ["a", "a"])),
     *(Fault(f"a class called {name}", f"ends: classes names '{name}', which is a column",
             _changed("classes", ["a", name]))
       for name in ("path", "cluster", "actual", "predicted", "confidence", "all")),
+    *(Fault(f"a class called {name}, without quotes", f"ends: classes.1 is {read}, but takes text",
+            _replaced("classes:\n- a\n- b\n", f"classes: [a, {name}]\n"))
+      for name, read in (("1", "1"), ("true", "True"), ("null", "None"), ("1e3", "1000.0"))),
     Fault("a class that leads out of the folder", "ends: classes.1 is '../b', but",
           _changed("classes", ["a", "../b"])),
     Fault("a class with a line break", "ends: classes.1 is 'a\\nb', but",
@@ -635,8 +646,8 @@ RESULTS = [
           f"compare {ANSWERS}"),
     Fault("predictions that add up to more than 1", f"ends: predictions.csv {DAMAGED}",
           _cell(4, "1.5"), f"compare {ANSWERS}"),
-    Fault("predictions without a class", f"ends: predictions.csv {DAMAGED}, it lacks single",
-          _table(lambda table: table.drop(columns="single")), f"compare {ANSWERS}"),
+    Fault("predictions without a class", f"ends: predictions.csv {DAMAGED}, it lacks 1e3",
+          _table(lambda table: table.drop(columns="1e3")), f"compare {ANSWERS}"),
     Fault("predictions of another class", f"ends: predictions.csv {DAMAGED}",
           _cell("predicted", "glioma"), f"compare {ANSWERS}"),
     Fault("predictions of which one is not the likeliest class",

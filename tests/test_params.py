@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from dvc.exceptions import DvcException
+from dvc.utils.serialize import load_yaml
 
 from stages import params
 from stages.errors import InputError
@@ -73,6 +75,8 @@ def test_a_folder_is_the_same_however_its_path_is_written(tmp_path, path):
         ("leakage", "remove", "'drop' or 'keep'"),
         ("classes", ["glioma_tumor"], "at least 2"),
         ("classes", ["a", "../b"], "match pattern"),
+        ("classes", [0, 1], """'0' in the file, -S "classes=['0','1']" on a command line"""),
+        ("healthy_class", 1, "a name that reads as a number"),
         ("models.model_2.data", "smote", "'none', 'oversample'"),
         ("models.model_4.epochs", 0, "greater than or equal to 1"),
         ("prepare.validation", 1.5, "less than 1"),
@@ -125,6 +129,62 @@ def test_a_file_that_holds_no_parameters_is_refused(tmp_path, text, says):
     path.write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=says):
         params.load(path)
+
+
+# What YAML 1.1, which PyYAML reads, and 1.2, which DVC writes, read differently; and forms near it.
+WORDS = """
+yes no on off y n Yes NO On OFF Y N true True TRUE tRUE false ~ null Null NULL nULL None NA
+010 0o10 0O10 08 09 007 0b11 0B11 -0b1 0x1F 0X1F 0o8 0o_7 1_000 _1 1__ 1,000 +1 -0 1_000.5 0b_ +_
+1:30 1:30.5 190:20:30 1:60 12345678901234567890 .5 -.5 +.5 5. ._ 1e-05 1e5 1E+5 12e03 1.e5 .5e3
+.5e+3 1e 1_e5 1e999 .inf +.inf -.Inf .nan .NAN nan inf 2024-01-01 2024-1-1 2024-13-01
+2024-01-01T00:00:00Z = << - ? ! !!int !!bool 'yes' "1" [yes,no] *gone
+"""
+LINES = r"""
+! yes
+!!str yes
+!!int '3'
+!!bool yes
+!!float 1
+!foo 1
+!!set {a, b}
+!!binary aGk=
+!!timestamp 2024
+{yes: 1, no: 2}
+{1: a}
+{[a]: 1}
+{{a: 1}: 1}
+{a: 1, a: 2}
+{1: a, 1.0: b}
+{<<: {a: 1}, b: 2}
+{<<: [{a: 1}, {a: 2}]}
+{<<: 3}
+'\ud800'
+"\ud800"
+"""
+FORMS = [*WORDS.split(), *LINES.splitlines(), "\t1", "a\tb", "|\n  yes\n", "\0", "9" * 5000]
+
+
+def read_by(read, path):
+    """Give what a reader makes of a file, with every type; None if it refuses."""
+    try:
+        return repr(read(path))  # since NaN is not equal to itself
+    except (DvcException, ValueError, LookupError):
+        return None
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_stage_reads_the_values_that_dvc_tracks(tmp_path, form):
+    path = tmp_path / "params.yaml"
+    path.write_text(f"value: {form}\n", encoding="utf-8")
+    assert read_by(params._read, path) == read_by(load_yaml, path)
+
+
+def test_yaml_is_read_as_1_2_and_not_as_1_1(tmp_path):
+    path = tmp_path / "params.yaml"
+    forms = ["yes", "off", "010", "0o10", "1:30", "1e3", "-.5", "true", "~"]
+    path.write_text("values:\n" + "".join(f"- {form}\n" for form in forms), encoding="utf-8")
+    wanted = ["yes", "off", 10, 8, "1:30", 1000.0, -0.5, True, None]
+    assert params._read(path) == {"values": wanted}
 
 
 def test_numbers_are_read_as_dvc_writes_them(tmp_path):

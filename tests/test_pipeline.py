@@ -187,6 +187,33 @@ def test_a_set_of_ones_own_outlives_git_restore_and_runs_from_the_queue(reproduc
     assert "8 test; 0 Training twins" in said
 
 
+def test_names_that_look_like_other_types_stay_names_by_hand_by_override_and_in_the_queue(
+    reproduced, tmp_path
+):
+    project = reproduced.copy(tmp_path / "my project")  # DVC's queue fails below an accent
+    write_dataset(project.folder / "data/mine", classes=("yes", "no", "1", "2"))
+    project.dvc("add", "data/mine")
+    project.set(dataset="data/mine", classes=["yes", "no"], healthy_class="no")
+    project.commit("a folder of one's own")
+    check = ("exp", "run", "--single-item", "--force", "check")
+
+    def checked():
+        return json.loads((project.folder / "data/dataset.json").read_text("utf-8"))["classes"]
+
+    parameters = project.folder / "params.yaml"
+    assert "- 'yes'\n" in parameters.read_text("utf-8")
+    project.dvc(*check, "-S", "seed=2")
+    assert "- yes\n" in parameters.read_text("utf-8")  # DVC has written it anew
+    assert checked() == ["yes", "no"]
+    project.dvc(*check, "-S", "classes=['1','2']", "-S", "healthy_class='2'")
+    assert checked() == ["1", "2"]
+    said = project.dvc(*check, "-S", "classes=[1,2]", succeeds=False)
+    assert "classes.0 is 1, but takes text" in said
+    project.git("restore", ".")
+    project.dvc("exp", "run", "--queue", "-S", "classes=['2',no]", "audit")
+    assert "audit: 40 files, 20 refused" in project.dvc("exp", "run", "--run-all")
+
+
 def test_the_report_is_written_in_french_by_one_parameter(project):
     said = project.dvc("exp", "run", "--set-param", "language=fr")
     assert stages_run(said) == {"report"}

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import yaml
+from ruamel.yaml import YAML
 
 PAGE = "reports/index.html"  # the one output that shows times by the clock, each in a span
 
@@ -55,7 +55,7 @@ def _run(folder: Path, targets: list[str]) -> dict[str, bytes]:
     lock = (folder / "dvc.lock").read_text(encoding="utf-8")
     page = rf"(- path: {re.escape(PAGE)}\n +hash: md5\n) +md5: .*\n +size: .*\n"
     found = {"dvc.lock": re.sub(page, r"\1", lock).encode()}
-    for stage in yaml.safe_load(lock)["stages"].values():
+    for stage in YAML(typ="safe").load(lock)["stages"].values():
         for out in stage["outs"]:
             path = folder / out["path"]
             for file in sorted(path.rglob("*")) if path.is_dir() else [path]:

@@ -27,7 +27,7 @@ from time import perf_counter, sleep
 
 import pandas as pd
 import psutil
-import yaml
+from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parent.parent.parent
 TABLE = ROOT / "docs/results/load.csv"
@@ -53,11 +53,11 @@ def clone(folder: Path) -> None:
     """Clone the last commit, and set the parameters of the load."""
     subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
     path = folder / "params.yaml"
-    parameters = yaml.safe_load(path.read_text(encoding="utf-8"))
+    parameters = YAML(typ="safe").load(path)
     for name, value in SET.items():
         parameters[name] = parameters[name] | value if isinstance(value, dict) else value
     parameters["models"]["model_4"] |= {"data": "augment", "epochs": 1}
-    path.write_text(yaml.safe_dump(parameters, sort_keys=False), encoding="utf-8")
+    YAML().dump(parameters, path)
 
 
 def memory_mb(process: psutil.Process) -> tuple[float, float]:

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 import pandas as pd
-import yaml
+from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[2]
 MODELS = ("model_1", "model_4")
@@ -64,9 +64,9 @@ def trained(name: str, settings: dict, environment: dict) -> dict:
     """Train and evaluate one model in one way."""
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        parameters = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+        parameters = YAML(typ="safe").load(ROOT / "params.yaml")
         parameters["train"] |= settings
-        (folder / "params.yaml").write_text(yaml.safe_dump(parameters), encoding="utf-8")
+        YAML().dump(parameters, folder / "params.yaml")
         data = ROOT / "data"
         validation = ("--validation", data / "prepared/val", "--reports", "reports")
 
@@ -79,7 +79,7 @@ def trained(name: str, settings: dict, environment: dict) -> dict:
         stage("stages.train", "--training", training, "--activation", parameters["activation"])
         digest = hashlib.md5((folder / "model.keras").read_bytes()).hexdigest()
         lock = {"stages": {"train": {"outs": [{"path": "model.keras", "md5": digest}]}}}
-        (folder / "dvc.lock").write_text(yaml.safe_dump(lock), encoding="utf-8")
+        YAML().dump(lock, folder / "dvc.lock")
         stage("stages.evaluate", "--testing", data / "prepared/test")
         record, metrics = (
             json.loads((folder / f"reports/{file}.json").read_text(encoding="utf-8"))[name]

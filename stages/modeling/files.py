@@ -9,7 +9,7 @@ from pathlib import Path
 
 import keras
 import pandas as pd
-import yaml
+from ruamel.yaml import YAML
 
 from stages.errors import InputError, one_line
 from stages.storage import written_aside
@@ -39,9 +39,9 @@ def require_digest(path: str | Path, lock: str | Path) -> None:
     """Raise InputError unless a file is the one that a dvc.lock names as a stage's output."""
     path, lock = Path(path), Path(lock)
     try:
-        stages = yaml.safe_load(lock.read_text(encoding="utf-8"))["stages"].values()
+        stages = YAML(typ="safe").load(lock.read_text(encoding="utf-8"))["stages"].values()
         digests = {out["path"]: out["md5"] for stage in stages for out in stage.get("outs", [])}
-    except (OSError, yaml.YAMLError, UnicodeDecodeError, AttributeError, KeyError, TypeError):
+    except Exception:  # whatever the YAML library, or content of another shape, raises
         raise InputError(
             f"{lock} is missing or damaged, so that nothing tells whether {path.as_posix()} is the "
             "model that was trained; `git checkout` or `dvc repro` brings it"

@@ -5,8 +5,8 @@ import re
 from collections.abc import Callable
 from importlib.resources import files
 
-import yaml
 from markupsafe import Markup
+from ruamel.yaml import YAML
 
 MISSING = "\N{EN DASH}"
 MOST_FOLDERS = 8  # that a sentence lists
@@ -32,7 +32,7 @@ class Language:
 
     def __init__(self, code: str):
         text = files("stages.reporting").joinpath("words", f"{code}.yaml").read_text("utf-8")
-        self.code, self.words = code, yaml.safe_load(text)
+        self.code, self.words = code, YAML(typ="safe").load(text)
         if code == "fr":
             self.words = _french_spaces(self.words)
 
