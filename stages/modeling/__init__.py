@@ -32,7 +32,22 @@ def _start_up_notes_hidden() -> Iterator[None]:
             os.close(stderr)
 
 
+# While they are imported, Keras takes settings from keras.json in the user's home, which it writes
+# where there is none, and both from the environment. No result is to depend on these; on what
+# runtime.SWITCHES lists it may, since that is recorded.
+KERAS_HOME = os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras")
+for name in list(os.environ):
+    if name.startswith("KERAS_") or name in (
+        "TF_USE_LEGACY_KERAS",
+        "TF_FUNCTION_JIT_COMPILE_DEFAULT",  # has XLA compile what it cannot
+        "TF_NUM_INTRAOP_THREADS",  # train.threads says how many
+    ):
+        del os.environ[name]
+os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ["KERAS_HOME"] = os.path.join(os.devnull, "keras")  # where no folder can be
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 with _start_up_notes_hidden():
     import keras  # noqa: F401
     import tensorflow  # noqa: F401
+    from keras.src.backend import config
+os.environ["KERAS_HOME"] = config._KERAS_DIR = KERAS_HOME  # for the weights that Keras downloads

@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.util import _pywrap_util_port  # nothing public tells of oneDNN
 
 from stages.errors import InputError
 
@@ -14,6 +15,21 @@ from stages.errors import InputError
 INSTRUCTIONS = (
     *("avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16"),
     *("asimd", "sve", "bf16"),
+)
+
+
+# Ceilings that a user can give oneDNN, the library behind TensorFlow's kernels on a processor: with
+# the first, it has no kernels for bfloat16; with the second, no instructions for it.
+WITHOUT_BFLOAT16 = {"sse41", "avx", "avx2", "avx2_vnni", "avx2_vnni_2"}
+EMULATING_BFLOAT16 = {"avx512_core", "avx512_core_vnni"}
+
+# How the names of environment variables begin by which a user can have TensorFlow, or a library
+# below it, compute in another way. They stay as they are, since there are reasons to set them.
+SWITCHES = (
+    *("ONEDNN_", "DNNL_", "TF_ONEDNN_", "TF_SET_ONEDNN_", "TF_MKL_"),
+    *("XLA_", "TF_XLA_", "TF_JIT_COMPILE_", "TF_ENABLE_", "TF_DISABLE_", "TF_USE_"),
+    *("TF_DETERMINISTIC_", "TF_AUTO_MIXED_PRECISION_", "TF_FP16_", "TF_CONV2D_", "TF_MATMUL_"),
+    *("TF_CUDNN_", "TF_CUBLAS_", "CUBLAS_", "NVIDIA_TF32_", "NCCL_ALGO", "NCCL_PROTO"),
 )
 
 
@@ -30,7 +46,8 @@ def configure(settings) -> dict:
     Returns
     -------
     dict
-        What was taken: device, instruction_set, precision, threads, deterministic, versions.
+        What was taken: device, instruction_set, onednn (whether TensorFlow uses it), precision,
+        threads, deterministic, switches (see :data:`SWITCHES`; those that are set), versions.
     """
     tf.get_logger().setLevel("ERROR")
     precision = settings.precision
@@ -48,14 +65,24 @@ def configure(settings) -> dict:
             "train.precision is 'mixed_float16', but needs a GPU; it takes auto, float32 or "
             "mixed_bfloat16 on a processor."
         )
+    if precision == "mixed_bfloat16" and not gpus and _onednn_ceiling() in WITHOUT_BFLOAT16:
+        raise InputError(
+            "train.precision is 'mixed_bfloat16', but the environment has oneDNN compute on "
+            f"{_onednn_ceiling()}, which does not know it; unset ONEDNN_MAX_CPU_ISA and "
+            "DNNL_MAX_CPU_ISA, or take auto or float32."
+        )
     keras.utils.clear_session()  # layers are numbered from one, whatever was built before
     keras.mixed_precision.set_global_policy(precision)
     return {
         "device": _gpu_name(gpus[0]) if gpus else _processor_name(),
         "instruction_set": _instruction_set(),
+        "onednn": _pywrap_util_port.IsMklEnabled(),
         "precision": precision,
         "threads": settings.threads or _processors(),
         "deterministic": settings.deterministic,
+        "switches": {
+            name: value for name, value in sorted(os.environ.items()) if name.startswith(SWITCHES)
+        },
         "versions": {
             "python": platform.python_version(),
             "tensorflow": tf.__version__,
@@ -74,7 +101,17 @@ def _computes_in_bfloat16(gpus) -> bool:
     if gpus:
         capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability")
         return capability is not None and capability >= (8, 0)
-    return bool({"avx512_bf16", "amx_bf16"} & set(_cpuinfo("flags").split()))
+    return (
+        _pywrap_util_port.IsMklEnabled()
+        and _onednn_ceiling() not in WITHOUT_BFLOAT16 | EMULATING_BFLOAT16
+        and not {"avx512_bf16", "amx_bf16"}.isdisjoint(_cpuinfo("flags").split())
+    )
+
+
+def _onednn_ceiling() -> str:
+    """Give the newest instructions that the environment lets oneDNN use, empty for any."""
+    ceilings = (os.environ.get(f"{library}_MAX_CPU_ISA") for library in ("ONEDNN", "DNNL"))
+    return (next(filter(None, ceilings), "") if _pywrap_util_port.IsMklEnabled() else "").lower()
 
 
 def _instruction_set() -> list[str]:

@@ -32,6 +32,20 @@ def test_auto_takes_bfloat16_exactly_where_the_processor_has_instructions_for_it
     assert keras.mixed_precision.global_policy().name == wanted
 
 
+@pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="asks the GPU instead")
+@pytest.mark.parametrize("library", ["ONEDNN", "DNNL"])
+def test_auto_takes_float32_where_the_environment_forbids_instructions_for_bfloat16(
+    configure, monkeypatch, library
+):
+    monkeypatch.setenv(f"{library}_MAX_CPU_ISA", "AVX512_CORE")
+    assert configure("auto")["precision"] == "float32"
+    assert configure("mixed_bfloat16")["precision"] == "mixed_bfloat16"  # which is emulated
+    monkeypatch.setenv(f"{library}_MAX_CPU_ISA", "AVX2")
+    assert configure("auto")["precision"] == "float32"
+    with pytest.raises(InputError, match=r"'mixed_bfloat16', but .* on avx2"):
+        configure("mixed_bfloat16")
+
+
 def test_a_precision_that_is_named_is_taken_wherever_it_runs(configure):
     assert configure("mixed_bfloat16")["precision"] == "mixed_bfloat16"
     layer = keras.layers.Dense(1)
