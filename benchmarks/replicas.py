@@ -68,7 +68,7 @@ def work(size: int, threads: int) -> None:
     taken = settings()
     taken.threads = threads
     runtime.configure(taken)
-    with distribution.joined(0, "00" * 32) as replicas:
+    with distribution.joined(taken, "00" * 32) as replicas:
         model = architectures.build("model_1", size, CLASSES, **LAYERS)
         optimizer = training._optimizer(taken, 0.001, 1)
         step = training._training_step(model, optimizer, model.input)

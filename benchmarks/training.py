@@ -56,6 +56,7 @@ def settings(precision: str = "auto") -> SimpleNamespace:
     return SimpleNamespace(
         precision=precision,
         threads=0,
+        devices=0,
         deterministic=True,
         schedule="constant",
         optimizer="adam",

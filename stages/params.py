@@ -13,6 +13,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PrivateAttr,
     ValidationError,
     model_validator,
 )
@@ -143,6 +144,11 @@ class Model(Train):
     weights: str = "none"
     fine_tune_layers: Count = 0
     fine_tune_epochs: Count = 0
+    _keys: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    def key(self, name: str) -> str:
+        """Give the key that sets a value, as `dvc exp run -S` takes it: ``train.epochs``."""
+        return self._keys.get(name, name)
 
     @model_validator(mode="after")
     def _weights_have_a_backbone(self):
@@ -240,13 +246,14 @@ class Parameters(Section):
             raise InputError(
                 f"{name!r} is not among params.yaml's models: {', '.join(self.models)}"
             )
-        settings = self.models[name].model_dump()
+        own = self.models[name]
+        passed = {"activation": activation} if activation else {}
         try:
-            return Model.model_validate(
-                settings | ({"activation": activation} if activation else {})
-            )
+            settings = Model.model_validate(own.model_dump() | passed)
         except ValidationError as error:
             raise InputError(f"models.{name}: {_sentence(error.errors()[0])}") from None
+        settings._keys = own._keys
+        return settings
 
 
 def load(path: str | Path = "params.yaml", study: str | Path | None = None) -> Parameters:
@@ -271,13 +278,16 @@ def load(path: str | Path = "params.yaml", study: str | Path | None = None) -> P
         the first such parameter, what it got and what it takes.
     """
     content = _read(path)
-    if study:
-        own = load_study(study)
-        if isinstance(content.get("train"), dict):
-            content["train"] |= own.train
-        content["models"] = own.models
-    _inherit(content)
-    return _checked(Parameters, content, study or path)
+    parameters = _completed(content, path)
+    if not study:
+        return parameters
+    own = load_study(study)
+    content |= {"train": content["train"] | own.train, "models": own.models}
+    parameters = _completed(content, study)
+    for name, model in parameters.models.items():
+        model._keys |= {key: f"{study}:train.{key}" for key in own.train}
+        model._keys |= {key: f"{study}:models.{name}.{key}" for key in own.models[name]}
+    return parameters
 
 
 def load_study(path: str | Path) -> Study:
@@ -329,14 +339,21 @@ def _is_too_deep(text: str) -> bool:
     return False
 
 
-def _inherit(content: dict) -> None:
+def _completed(content: dict, path: str | Path) -> Parameters:
     """Complete each model from `train`; what has the wrong shape is left for validation to name."""
     train, models = content.get("train"), content.get("models")
     if isinstance(train, dict) and isinstance(models, dict):
-        content["models"] = {
-            name: train | model if isinstance(model, dict) else model
-            for name, model in models.items()
+        content = content | {
+            "models": {
+                name: train | model if isinstance(model, dict) else model
+                for name, model in models.items()
+            }
         }
+    parameters = _checked(Parameters, content, path)
+    for name, model in parameters.models.items():
+        model._keys = {key: f"train.{key}" for key in train}
+        model._keys |= {key: f"models.{name}.{key}" for key in models[name]}
+    return parameters
 
 
 def _sentence(error: dict) -> str:

@@ -53,7 +53,7 @@ def main() -> None:
         if workers > 1:
             said = f"worker {worker} of {workers}, waits until all have started"
             print(f"train@{arguments.name}: {said}", file=sys.stderr, flush=True)
-        with distribution.joined(settings.devices, agreed) as replicas:
+        with distribution.joined(settings, agreed) as replicas:
             runtime.set_seed(seed)
             model = _build(settings, training.images.size, len(classes))
             if architectures.frozen_backbone(model):

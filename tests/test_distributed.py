@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from stages import train
 from stages.errors import InputError
 from stages.modeling import distribution
 from stages.modeling.training import order
-from tests.modeling.small import CLASSES, write_examples
+from tests.modeling.small import CLASSES, SETTINGS, write_examples
 from tests.modeling.together import LONG, SAME, Worker, stage, work
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="forks, and sends signals")
@@ -297,9 +298,10 @@ def test_the_chief_is_the_first_worker(monkeypatch):
 
 
 def test_more_gpus_than_there_are_end_with_a_sentence():
+    settings = SimpleNamespace(**SETTINGS | {"devices": 1000})
     with (
         pytest.raises(InputError, match=r"train\.devices is 1000, but this host has \d+ GPUs"),
-        distribution.joined(1000, ""),
+        distribution.joined(settings, ""),
     ):
         pass
 

@@ -98,6 +98,29 @@ def test_train_is_blamed_for_its_own_values_and_not_the_models_that_inherit_them
         params.load(written(tmp_path, **{"train.epochs": -1}))
 
 
+def test_of_a_study_the_file_is_blamed_that_holds_the_value(tmp_path):
+    study = tmp_path / "study.yaml"
+    text = (PARAMS.parent / "studies/activation/params.yaml").read_text(encoding="utf-8")
+    study.write_text(text, encoding="utf-8")
+    path = written(tmp_path, **{"train.dropout": float("nan")})
+    with pytest.raises(InputError, match=r"params\.yaml: train\.dropout is nan"):
+        params.load(path, study)
+    study.write_text(text.replace("epochs: 6", "epochs: .nan"), encoding="utf-8")
+    with pytest.raises(InputError, match=r"study\.yaml: train\.epochs is nan"):
+        params.load(PARAMS, study)
+
+
+def test_a_value_of_a_model_knows_the_key_that_sets_it():
+    model = params.load(PARAMS).model("model_4", "relu")
+    assert model.key("epochs") == "models.model_4.epochs"
+    assert model.key("learning_rate") == "train.learning_rate"
+    study = Path("studies/activation/params.yaml")
+    model = params.load(PARAMS, PARAMS.parent / study).model("sigmoid_slow")
+    assert model.key("learning_rate").endswith(f"{study}:models.sigmoid_slow.learning_rate")
+    assert model.key("epochs").endswith(f"{study}:train.epochs")
+    assert model.key("dropout") == "train.dropout"
+
+
 def test_an_unknown_key_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"train\.epoch is not a parameter"):
         params.load(written(tmp_path, **{"train.epoch": 6}))
@@ -201,7 +224,8 @@ def test_a_mapping_may_be_merged_into_another(tmp_path):
     text = text.replace("  model_1:\n", "  model_1: &one\n", 1)
     path.write_text(text + "  model_5:\n    <<: *one\n    epochs: 9\n", encoding="utf-8")
     loaded = params.load(path).models
-    assert loaded["model_5"] == loaded["model_1"].model_copy(update={"epochs": 9})
+    wanted = loaded["model_1"].model_dump() | {"epochs": 9}
+    assert loaded["model_5"].model_dump() == wanted
 
 
 def test_a_missing_file_tells_where_to_stand(tmp_path):

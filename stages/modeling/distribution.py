@@ -92,7 +92,7 @@ def mark() -> str:
 
 
 @contextmanager
-def joined(devices: int, agreed: str) -> Iterator[int]:
+def joined(settings, agreed: str) -> Iterator[int]:
     """Train together with the other GPUs of this host, and with the other hosts.
 
     Without either, nothing is different. Call it before TensorFlow computes anything, and build
@@ -100,8 +100,8 @@ def joined(devices: int, agreed: str) -> Iterator[int]:
 
     Parameters
     ----------
-    devices : int
-        GPUs of this host to use; 0 is all.
+    settings : stages.params.Model
+        Of which ``devices`` are the GPUs of this host to use; 0 is all.
     agreed : str
         Digest of what has to be the same for all workers, in hexadecimal.
 
@@ -115,7 +115,7 @@ def joined(devices: int, agreed: str) -> Iterator[int]:
     InputError
         If the host has fewer GPUs, the workers do not find or fit each other, or one is lost.
     """
-    strategy = _strategy(devices)
+    strategy = _strategy(settings)
     if strategy.num_replicas_in_sync == 1:
         yield 1
         return
@@ -133,11 +133,13 @@ def joined(devices: int, agreed: str) -> Iterator[int]:
             ) from None
 
 
-def _strategy(devices: int) -> tf.distribute.Strategy:
+def _strategy(settings) -> tf.distribute.Strategy:
+    devices = settings.devices
     gpus = tf.config.list_physical_devices("GPU")
     if devices > max(len(gpus), 1):
         raise InputError(
-            f"train.devices is {devices}, but this host has {len(gpus)} GPUs; it takes 0 for all"
+            f"{settings.key('devices')} is {devices}, but this host has {len(gpus)} GPUs; it takes "
+            "0 for all"
         )
     if gpus and devices:
         tf.config.set_visible_devices(gpus[:devices], "GPU")

@@ -38,7 +38,7 @@ def configure(settings) -> dict:
 
     Parameters
     ----------
-    settings : stages.params.Train
+    settings : stages.params.Model
         Of which ``precision`` (``auto`` takes bfloat16 where the processor or the GPU computes in
         it, float32 elsewhere), ``deterministic`` (the same inputs give the same bytes on one type
         of machine) and ``threads`` (of the processor; 0 is one a core) are used.
@@ -62,13 +62,13 @@ def configure(settings) -> dict:
         precision = "mixed_bfloat16" if _computes_in_bfloat16(gpus) else "float32"
     if precision == "mixed_float16" and not gpus:
         raise InputError(
-            "train.precision is 'mixed_float16', but needs a GPU; it takes auto, float32 or "
-            "mixed_bfloat16 on a processor."
+            f"{settings.key('precision')} is 'mixed_float16', but needs a GPU; it takes auto, "
+            "float32 or mixed_bfloat16 on a processor."
         )
     if precision == "mixed_bfloat16" and not gpus and _onednn_ceiling() in WITHOUT_BFLOAT16:
         raise InputError(
-            "train.precision is 'mixed_bfloat16', but the environment has oneDNN compute on "
-            f"{_onednn_ceiling()}, which does not know it; unset ONEDNN_MAX_CPU_ISA and "
+            f"{settings.key('precision')} is 'mixed_bfloat16', but the environment has oneDNN "
+            f"compute on {_onednn_ceiling()}, which does not know it; unset ONEDNN_MAX_CPU_ISA and "
             "DNNL_MAX_CPU_ISA, or take auto or float32."
         )
     keras.utils.clear_session()  # layers are numbered from one, whatever was built before

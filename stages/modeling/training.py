@@ -398,7 +398,8 @@ class _Run:
         if self.best_weights is None:
             raise InputError(
                 "the loss was not finite in the first epoch; "
-                f"train.learning_rate is {self.settings.learning_rate}, try a lower one."
+                f"{self.settings.key('learning_rate')} is {self.settings.learning_rate}, try a "
+                "lower one."
             )
         self.model.set_weights(self.best_weights)
 

@@ -11,6 +11,8 @@ SETTINGS = {
     "precision": "float32",
     "deterministic": True,
     "threads": 0,
+    "devices": 0,
+    "key": "train.{}".format,
     "epochs": 3,
     "steps_per_epoch": 0,
     "batch_size": 8,

@@ -9,13 +9,13 @@ import tensorflow as tf
 
 from stages.errors import InputError
 from stages.modeling import runtime
+from tests.modeling.small import SETTINGS
 
 
 @pytest.fixture
 def configure():
     def configure(precision):
-        settings = SimpleNamespace(precision=precision, deterministic=True, threads=0)
-        return runtime.configure(settings)
+        return runtime.configure(SimpleNamespace(**SETTINGS | {"precision": precision}))
 
     yield configure
     configure("float32")

@@ -91,7 +91,7 @@ def work(output, gpus):
             fit(output, settings)
             np.save(output.with_suffix(".dropped.npy"), dropped())
     else:
-        with distribution.joined(0, "5a" * 32):
+        with distribution.joined(settings, "5a" * 32):
             fit(output, settings)
 
 
