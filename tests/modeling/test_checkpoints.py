@@ -91,7 +91,9 @@ def test_killed_after_every_epoch_it_ends_with_the_same_bytes(examples, tmp_path
     assert_same(trained(examples, Checkpoint(path, "key")), trained(examples))
 
 
-def test_killed_before_or_in_fine_tuning_it_ends_with_the_same_bytes(examples, tmp_path):
+def test_killed_before_or_in_fine_tuning_it_ends_with_the_same_bytes(
+    examples, tmp_path, small_backbone
+):
     backbone = keras.applications.InceptionV3(
         include_top=False, weights=None, input_shape=(75, 75, 3), pooling="avg"
     )
@@ -101,7 +103,7 @@ def test_killed_before_or_in_fine_tuning_it_ends_with_the_same_bytes(examples, t
         "options": MODEL | {"weights": str(tmp_path / "backbone.weights.h5")},
         "epochs": 2,
         "fine_tune_epochs": 2,
-        "fine_tune_layers": 20,
+        "fine_tune_layers": 3,
     }
     whole = trained(examples, **changes)
     for lives in (2, 3):

@@ -80,7 +80,7 @@ def load_weights(path):
 
 
 @pytest.mark.parametrize("fault", [pytest.param(fault, id=fault.what) for fault in faults.MODELS])
-def test_a_file_that_is_no_model_of_ours_ends_in_a_sentence(tmp_path, fault):
+def test_a_file_that_is_no_model_of_ours_ends_in_a_sentence(tmp_path, small_backbone, fault):
     path = tmp_path / "in" / fault.name
     path.parent.mkdir()
     fault.make(path)

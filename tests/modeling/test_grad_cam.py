@@ -44,8 +44,10 @@ def test_where_nothing_speaks_for_the_class_it_is_cold():
     assert (heat == 0).all()
 
 
-@pytest.mark.parametrize("batch_norm", [False, True])
-@pytest.mark.parametrize("architecture", architectures.BUILDERS)
+@pytest.mark.parametrize(
+    ("architecture", "batch_norm"),
+    [("model_1", False), ("model_4", False), ("model_4", True), ("inception_v3", True)],
+)
 def test_every_architecture_has_heat_maps(architecture, batch_norm):
     model = architectures.build(
         architecture, 96, 3, activation="relu", dropout=0.1, l2=0.0, batch_norm=batch_norm

@@ -146,7 +146,7 @@ def test_a_loss_that_is_not_finite_ends_with_a_sentence(examples):
         trained(examples, epochs=1, learning_rate=1e30)
 
 
-def test_pretrained_weights_are_fine_tuned_after_the_head(examples, tmp_path):
+def test_pretrained_weights_are_fine_tuned_after_the_head(examples, tmp_path, small_backbone):
     backbone = keras.applications.InceptionV3(
         include_top=False, weights=None, input_shape=(75, 75, 3), pooling="avg"
     )
@@ -162,7 +162,7 @@ def test_pretrained_weights_are_fine_tuned_after_the_head(examples, tmp_path):
         weights=str(tmp_path / "backbone.weights.h5"),
     )
     settings = SimpleNamespace(
-        **SETTINGS | {"epochs": 1, "fine_tune_epochs": 1, "fine_tune_layers": 20}
+        **SETTINGS | {"epochs": 1, "fine_tune_epochs": 1, "fine_tune_layers": 3}
     )
     history, signals, _ = training.fit(model, examples, examples, settings, seed=1)
     assert list(history["epoch"]) == [1, 2]
