@@ -6,11 +6,13 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from coverage import Coverage
+from filelock import FileLock
 from hypothesis import settings
 from ruamel.yaml import YAML
 
@@ -43,6 +45,7 @@ MEASURED = {
 
 
 HANGS = 3600  # seconds, which only what hangs takes
+DAY = 86_400  # seconds
 
 
 def paths_below(folder, pattern):
@@ -177,11 +180,27 @@ def fresh(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def reproduced(fresh, tmp_path_factory):
-    """The small project after its first `dvc repro`, committed; and what that printed."""
-    project = fresh.copy(tmp_path_factory.mktemp("re") / "my project é")
-    project.said = project.dvc("repro", env=MEASURED if Coverage.current() else {})
-    project.commit("results")
+def reproduced(fresh, request, tmp_path_factory):
+    """The small project after its first `dvc repro`, committed; and what that printed.
+
+    It is made once for all processes that run tests, each of which takes a copy, and kept for the
+    next run on the same files. Where coverage is measured, each run makes its own.
+    """
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", "alone") if Coverage.current() else "kept"
+    made = Path(request.config.cache.mkdir("reproduced"))
+    folder = made / f"{run}-{fresh.git('rev-parse', 'HEAD^{tree}').strip()}"
+    kept, said = Project(folder / "my project é"), folder / "said.txt"
+    with FileLock(made / "lock"):
+        if not said.exists():
+            for old in made.iterdir():
+                if old == folder or (old.is_dir() and old.stat().st_mtime < time.time() - DAY):
+                    shutil.rmtree(old)
+            fresh.copy(kept.folder)
+            printed = kept.dvc("repro", env=MEASURED if Coverage.current() else {})
+            kept.commit("results")
+            said.write_text(printed, encoding="utf-8")
+    project = kept.copy(tmp_path_factory.mktemp("re") / "my project é")
+    project.said = said.read_text(encoding="utf-8")
     return project
 
 
