@@ -1,6 +1,7 @@
 """Storage that a team shares: docs/team.md as it stands, against real servers on this machine."""
 
 import getpass
+import json
 import logging
 import os
 import random
@@ -24,8 +25,8 @@ from tests.faults import write_dataset
 boto3 = pytest.importorskip("boto3", reason="`make test` installs it")
 moto = pytest.importorskip("moto.server", reason="`make test` installs it")
 
-# Each sets up a kind of remote, is for one of two clones, or of two that share a set of their own;
-# test_grid.py runs those of a grid.
+# Each is for one of two clones, sets up a kind of remote, is of two clones that share a set of their
+# own, of a merge, or of a grid: test_grid.py runs these.
 BLOCKS = blocks("docs/team.md")
 AUTHOR = {
     f"GIT_{role}_{what}": value
@@ -224,7 +225,6 @@ def clone_of(project, folder):
 @pytest.fixture
 def benchmark(project):
     """The stages that make the benchmark's data: no step of the document needs a training."""
-    project.git("rm", "-r", "--quiet", "studies")  # DVC would read their long locks each time
     for name in ("dvc.yaml", "dvc.lock"):
         path = project.folder / name
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -264,7 +264,7 @@ def test_every_command_of_the_document_is_in_a_block_that_is_run():
     text = (ROOT / "docs/team.md").read_text(encoding="utf-8")
     assert text.count("```") == 2 * len(BLOCKS)
     assert {name for name, _ in BLOCKS} == {
-        *("ssh", "s3", "first", "second", "owner", "colleague", "grid")
+        *("ssh", "s3", "first", "second", "owner", "colleague", "grid", "merge")
     }
 
 
@@ -287,8 +287,8 @@ def test_results_and_experiments_go_between_clones_as_the_document_says(
             clones["second"] = Project(elsewhere / "brain-mri")
             connect(clones["second"], storage)
 
-    assert stages_run(said["dvc pull dvc.yaml"]) == set()
-    assert "Data and pipelines are up to date." in said["dvc pull dvc.yaml"]
+    assert stages_run(said["dvc pull"]) == set()
+    assert "Data and pipelines are up to date." in said["dvc pull"]
     assert stages_run(said["dvc exp run --name leaky -S leakage=keep prepare"]) == {"prepare"}
     compared = said["dvc exp pull --no-cache origin"]
     assert re.search(r"splits\.json .* +\d+ +\d+ +-?\d+", compared)
@@ -321,6 +321,33 @@ def test_a_set_of_ones_own_goes_between_clones_as_the_document_says(benchmark, t
         clone.dvc("checkout", "--quiet", "dvc.yaml")
         assert (clone.folder / "data/mine/Training/cat/0.png").is_file()
         assert clone.git("status", "--short") == ""
+
+
+def test_two_branches_that_both_ran_are_merged_and_nothing_is_trained_twice(project):
+    project.git("config", "user.name", "Test")
+    project.git("config", "user.email", "test@example.org")
+    for branch, model in (("other", "model_1"), ("main", "model_4")):
+        project.git("switch", "--quiet", *(["--create"] if branch == "other" else []), branch)
+        project.dvc("checkout")
+        project.set(models={model: {"epochs": 2}})
+        project.dvc("repro")
+        project.git("commit", "--quiet", "--all", "--message", f"train {model} longer")
+    first, second = (text for name, text in BLOCKS if name == "merge")
+    said = project.type_in(first)
+    assert "CONFLICT (content): Merge conflict in dvc.lock" in said
+    assert project.git("diff", "--name-only", "--diff-filter=U") == ""
+    said = project.type_in(second)
+    assert stages_run(said) == {"compare", "report"}
+    assert project.git("status", "--short") == ""
+    assert json.loads(project.dvc("status", "--json")) == {}
+    lock = yaml.safe_load((project.folder / "dvc.lock").read_text(encoding="utf-8"))["stages"]
+    for model in ("model_1", "model_4"):
+        path = project.folder / f"reports/{model}/training.json"
+        assert json.loads(path.read_text(encoding="utf-8"))[model]["epochs"] == 2
+        trained = lock[f"train@{model}"]["params"]["params.yaml"]
+        assert trained[f"models.{model}"]["epochs"] == 2
+    assert len(project.git("log", "-1", "--format=%p").split()) == 2
+    project.type_in("git restore . && dvc checkout")
 
 
 def test_a_push_that_is_killed_and_repeated_loses_nothing(pictures, storage, tmp_path):

@@ -85,7 +85,7 @@ def main() -> None:
         elif arguments.list:
             print("\n".join(_claims().values()) or "grid: no point is claimed")
         else:
-            _run_grid(arguments.set_param, arguments.target or ["dvc.yaml"])
+            _run_grid(arguments.set_param, arguments.target)
     except KeyboardInterrupt:
         sys.exit(130)
 

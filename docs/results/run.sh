@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Run the benchmark on the real slices, once with the leak and once without, and keep what came out.
 # From the project's root, after `make sartaj`; an hour on two cores. Afterwards
-# `git restore params.yaml dvc.lock reports` brings the default run back.
+# `git restore params.yaml dvc.lock reports && dvc checkout` brings the default run back.
 set -euo pipefail
 black="data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 for leakage in keep drop; do
