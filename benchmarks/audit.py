@@ -5,6 +5,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+import stages  # noqa: F401  # it tells where packages are missing
+
+# isort: split
 import pandas as pd
 from turns import PEERS, RESULTS, ROOT, run
 

@@ -32,6 +32,10 @@ from functools import partial
 from pathlib import Path
 from time import perf_counter, sleep
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+import stages  # noqa: F401  # it tells where packages are missing
+
+# isort: split
 import numpy as np
 import pandas as pd
 import psutil
@@ -39,12 +43,10 @@ from PIL import Image
 from ruamel.yaml import YAML
 from scipy.ndimage import map_coordinates
 
+from stages.imaging.phantom import REAL_COUNTS, VIEWS, draw_slice
+from stages.parallel import map_in_order
+
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))  # the project is run in place
-
-from stages.imaging.phantom import REAL_COUNTS, VIEWS, draw_slice  # noqa: E402
-from stages.parallel import map_in_order  # noqa: E402
-
 TABLE = ROOT / "benchmarks/results/large_set.csv"
 SIDE = 128
 TWINS = 0.01  # share of all images; Testing images that are a copy of a Training image

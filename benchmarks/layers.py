@@ -2,8 +2,14 @@
 
 import os
 import sys
+from pathlib import Path
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+import stages  # noqa: F401  # it tells where packages are missing
+
+# isort: split
 import numpy as np
 import pandas as pd
 from training import BATCH, CLASSES, LAYERS, SIZES, settings

@@ -3,12 +3,16 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+import stages  # noqa: F401  # it tells where packages are missing
+
+# isort: split
 import psutil
 from training import settings
-from turns import PEERS, RESULTS, ROOT
+from turns import PEERS, RESULTS
 
-sys.path.insert(0, str(ROOT))
 from stages.modeling import runtime
 
 PEER_VERSIONS = """

@@ -10,6 +10,10 @@ from pathlib import Path
 from time import perf_counter
 from unittest.mock import patch
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+import stages  # noqa: F401  # it tells where packages are missing
+
+# isort: split
 import numpy as np
 import pandas as pd
 from clones import clone, command, make_small, reproduce, set_parameters
@@ -45,6 +49,7 @@ def bare_compute(folder: Path) -> dict[str, float]:
     Of each compiled function the first call, which compiles it, counts as the median of the others.
     """
     sys.path.insert(0, str(folder))
+    del sys.modules["stages"]  # of this folder; it is the clone's that is measured
     os.chdir(folder)
     from stages import params
     from stages.modeling import runtime, training

@@ -5,14 +5,19 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+import stages  # noqa: F401  # it tells where packages are missing
+
+# isort: split
 import numpy as np
 import pandas as pd
 from training import BATCH, CLASSES, LAYERS, batch, mapped, settings
-from turns import RESULTS, ROOT, median_seconds
+from turns import RESULTS, median_seconds
 
-sys.path.insert(0, str(ROOT))
 WORKERS, SIZES = (1, 2, 4), (64, 128)
 STEPS, ROUNDS = 10, 3
 REDUCED = (1, 1_000_000, 8_000_000)  # float32 numbers, to tell what a call and what a byte takes

@@ -8,6 +8,10 @@ import runpy
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+import stages  # noqa: F401  # it tells where packages are missing
+
+# isort: split
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -15,10 +19,9 @@ from training import BATCH
 from training import operations as model_1_operations
 from training import weights as model_1_weights
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
-from stages.assessment.replicates import student  # noqa: E402
+from stages.assessment.replicates import student
 
+ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks/results"
 LEAST_SHARE = 0.01  # of the time of all layers, for a layer to be listed
 DOCUMENTS = runpy.run_path(str(ROOT / "docs/results/table.py"))

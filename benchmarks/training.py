@@ -4,14 +4,19 @@ import argparse
 import os
 import sys
 from itertools import pairwise, product
+from pathlib import Path
 from types import SimpleNamespace
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+import stages  # noqa: F401  # it tells where packages are missing
+
+# isort: split
 import numpy as np
 import pandas as pd
 from turns import PEERS, RESULTS, ROOT, in_turn, serve
 
-sys.path.insert(0, str(ROOT))
 SIZES, BATCH, CLASSES = (64, 128, 256), 32, 4
 ROUNDS = 3
 SIDE = 2048  # of the matrices multiplied

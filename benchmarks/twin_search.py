@@ -26,18 +26,20 @@ from functools import partial
 from pathlib import Path
 from time import process_time
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+import stages  # noqa: F401  # it tells where packages are missing
+
+# isort: split
 import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from stages.imaging import twins
+from stages.imaging.dataset import list_files
+from stages.imaging.decoding import Refused, decode
+from stages.parallel import map_in_order
+
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))  # the project is run in place
-
-from stages.imaging import twins  # noqa: E402
-from stages.imaging.dataset import list_files  # noqa: E402
-from stages.imaging.decoding import Refused, decode  # noqa: E402
-from stages.parallel import map_in_order  # noqa: E402
-
 TABLE = ROOT / "benchmarks/results/twin_search.csv"
 
 

@@ -4,9 +4,14 @@ Run ``python docs/pictures.py`` from the project's root, after ``dvc repro``; it
 """
 
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+import stages  # noqa: F401  # it tells where packages are missing
+
+# isort: split
 import pandas as pd
 from PIL import Image
 

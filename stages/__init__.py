@@ -5,6 +5,9 @@ import os
 import signal
 import sys
 
+from stages import packages  # noqa: F401  # before any of them is imported
+
+# isort: split
 import psutil
 
 

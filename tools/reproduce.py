@@ -14,6 +14,10 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+import stages  # noqa: F401  # it tells where packages are missing
+
+# isort: split
 from ruamel.yaml import YAML
 
 PAGE = "reports/index.html"  # the one output that shows times by the clock, each in a span

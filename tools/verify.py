@@ -16,6 +16,10 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+import stages  # noqa: F401  # it tells where packages are missing
+
+# isort: split
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from tqdm import tqdm

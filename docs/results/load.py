@@ -25,6 +25,10 @@ import sys
 from pathlib import Path
 from time import perf_counter, sleep
 
+sys.path.insert(0, str(Path(__file__).parents[2]))
+import stages  # noqa: F401  # it tells where packages are missing
+
+# isort: split
 import pandas as pd
 import psutil
 from ruamel.yaml import YAML

@@ -10,17 +10,19 @@ from pathlib import Path
 from time import process_time
 from unittest.mock import patch
 
+sys.path.insert(0, str(Path(__file__).parents[2]))
+import stages  # noqa: F401  # it tells where packages are missing
+
+# isort: split
 import pandas as pd
 
+from stages import params
+from stages.modeling import runtime, training
+from stages.modeling.signals import blocks
+from stages.storage import read_images
+from stages.train import _build
+
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))  # the project is run in place
-
-from stages import params  # noqa: E402
-from stages.modeling import runtime, training  # noqa: E402
-from stages.modeling.signals import blocks  # noqa: E402
-from stages.storage import read_images  # noqa: E402
-from stages.train import _build  # noqa: E402
-
 MODELS, PAIRS = ("model_1", "model_4"), 5
 
 

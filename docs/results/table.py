@@ -4,9 +4,14 @@ Run ``python docs/results/table.py`` from the project's root.
 """
 
 import json
+import sys
 from collections import Counter
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[2]))
+import stages  # noqa: F401  # it tells where packages are missing
+
+# isort: split
 import pandas as pd
 
 HERE = Path(__file__).parent
