@@ -25,8 +25,8 @@ from tests.faults import write_dataset
 boto3 = pytest.importorskip("boto3", reason="`make test` installs it")
 moto = pytest.importorskip("moto.server", reason="`make test` installs it")
 
-# Each is for one of two clones, sets up a kind of remote, is of two clones that share a set of their
-# own, of a merge, or of a grid: test_grid.py runs these.
+# Each is for one of two clones, sets up a kind of remote, is for one of two that share a set of
+# their own, of a merge, or of a grid: test_grid.py runs these.
 BLOCKS = blocks("docs/team.md")
 AUTHOR = {
     f"GIT_{role}_{what}": value
