@@ -17,7 +17,7 @@ repro: .venv/installed  ## run every stage that something it depends on has chan
 
 studies: .venv/installed  ## run every study, after what it needs of the benchmark
 	dvc repro prepare
-	$(foreach study,$(wildcard studies/*),dvc --cd $(study) repro &&) true
+	$(foreach study,$(dir $(wildcard studies/*/dvc.yaml)),dvc --cd $(study) repro &&) true
 
 test: .venv/cluster .venv/team .venv/test  ## run the tests, and show how much of stages/ they run
 	coverage erase

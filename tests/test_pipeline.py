@@ -53,7 +53,7 @@ def test_repro_runs_every_stage_once_and_then_nothing(reproduced):
         "balance", ["none", "augment"]
     ) | of("train", MODELS) | of("evaluate", MODELS)
     assert stages_run(reproduced.dvc("repro")) == set()
-    assert json.loads(reproduced.dvc("status", "--json", "dvc.yaml")) == {}
+    assert json.loads(reproduced.dvc("status", "--json")) == {}
 
 
 def test_every_stage_says_what_it_did_in_one_line_and_tensorflow_says_nothing(reproduced):

@@ -39,9 +39,9 @@ class State(NamedTuple):
 def main() -> None:
     """Compare every output that a dvc.lock names, and every file of the cache, with its digest."""
     argparse.ArgumentParser(description=__doc__).parse_args()
-    # A list, so that each is looked at.
-    if not all([_is_whole(Path()), *map(_is_whole, sorted(Path("studies").glob("*/")))]):
-        sys.exit(1)
+    studies = sorted(folder.parent for folder in Path("studies").glob("*/.dvc"))
+    whole = [_is_whole(project) for project in (Path(), *studies)]
+    sys.exit(0 if all(whole) else 1)
 
 
 def _is_whole(project: Path) -> bool:
@@ -92,12 +92,7 @@ def _is_whole(project: Path) -> bool:
                 first = "dvc repro prepare && " if anew else ""
                 command = f"{first}(cd {shlex.quote(str(project))} && {command})"
             for state in damaged:
-                for path in state.wrong:
-                    what = "damaged" if path.exists() else "missing"
-                    found.append((f"{what}: {project / _relative(path)}", command))
-                for path, of in state.lost.items():
-                    what = "damaged" if path in bad else "missing"
-                    found.append((f"{what} in the cache: {project / _relative(of)}", command))
+                found += [(what, command) for what in _names(state, project, bad)]
         unknown = sorted(
             stage.addressing for stage in stages if not all(out.hash_info for out in stage.outs)
         )
@@ -177,6 +172,15 @@ def _state(out, needed: dict[Path, Path], files: dict[str, str] | None, bad: set
         lost=lost,
         absent=not here and len(lost) == len(needed),
     )
+
+
+def _names(state: State, project: Path, bad: set[Path]) -> Iterator[str]:
+    """Give a line for each file of an output that is damaged or missing, here or in the cache."""
+    for path in state.wrong:
+        yield f"{'damaged' if path.exists() else 'missing'}: {project / _relative(path)}"
+    for path, of in state.lost.items():
+        how = "damaged" if path in bad else "missing"
+        yield f"{how} in the cache: {project / _relative(of)}"
 
 
 def _is_stale(stage, remade: list[Path], restored: list[Path]) -> bool:
