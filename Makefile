@@ -19,9 +19,9 @@ studies: .venv/installed  ## run every study, after what it needs of the benchma
 	dvc repro prepare
 	$(foreach study,$(dir $(wildcard studies/*/dvc.yaml)),dvc --cd $(study) repro &&) true
 
-test: .venv/cluster .venv/team .venv/test  ## run the tests, and show how much of stages/ they run
+test: .venv/cluster .venv/team .venv/test  ## run the tests; show the slowest, and how much of stages/ they run
 	coverage erase
-	pytest --cov --cov-report= --numprocesses logical --maxprocesses 4 --dist loadfile
+	pytest --cov --cov-report= --numprocesses logical --maxprocesses 4 --dist loadfile --durations 25
 	coverage report
 
 lint: .venv/installed  ## check style and format
