@@ -11,7 +11,7 @@ from time import perf_counter
 from unittest.mock import patch
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-import stages  # noqa: F401  # it tells where packages are missing
+import stages  # noqa: F401  # it tells of packages that are missing
 
 # isort: split
 import numpy as np

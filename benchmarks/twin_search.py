@@ -27,7 +27,7 @@ from pathlib import Path
 from time import process_time
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-import stages  # noqa: F401  # it tells where packages are missing
+import stages  # noqa: F401  # it tells of packages that are missing
 
 # isort: split
 import numpy as np

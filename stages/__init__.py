@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-from stages import packages  # noqa: F401  # before any of them is imported
+from stages import uncaught  # noqa: F401  # before any package is imported
 
 # isort: split
 import psutil

@@ -16,7 +16,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from stages import BELOW_DVC, DVC
-from stages.errors import InputError
+from stages.errors import NO_MEMORY, InputError
 
 LOCKS = Path(".locks")  # of the folder that a stage runs in; two clones are not in each other's way
 
@@ -59,14 +59,21 @@ def stage(name: str) -> Iterator[Callable[[str], None]]:
             print(f"{name}: {'; '.join(summary)} ({seconds:.1f} s)", flush=True)
     except InputError as error:
         sys.exit(f"{name}: {error}")
-    except OSError as error:  # disk full, permission denied, a file that vanished
-        said = f"{name}: {error.strerror or error}: {error.filename or 'no file named'}"
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        sys.exit(said + ("; make room and run it again" if full else ""))
+    except (OSError, MemoryError) as error:
+        sys.exit(f"{name}: {_said_of(error)}")
     except KeyboardInterrupt:
         sys.exit(130)
     finally:
         signal.signal(signal.SIGINT, on_interrupt)
+
+
+def _said_of(error: OSError | MemoryError) -> str:
+    """Say what the system refused: memory, room on the disk, a file that is not ours to read."""
+    if isinstance(error, MemoryError) or error.errno == errno.ENOMEM:
+        return f"{NO_MEMORY}, or lower image_size or compare.resamples"
+    said = f"{error.strerror or error}: {error.filename or 'no file named'}"
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return said + ("; make room and run it again" if full else "")
 
 
 @contextmanager
@@ -75,17 +82,25 @@ def _alone(name: str) -> Iterator[None]:
     LOCKS.mkdir(exist_ok=True)
     path = LOCKS / quote(name, safe="@")
     lock = FileLock(f"{path}.lock")
-    holder = Path(f"{path}.pid")
+    holder, unfinished = Path(f"{path}.pid"), Path(f"{path}.unfinished")
     try:
         lock.acquire(blocking=False)
     except Timeout:
         pid = holder.read_text(encoding="utf-8") if holder.exists() else ""
         print(f"{name}: waits for {name} of process {pid or 'unknown'} to end", file=sys.stderr)
         lock.acquire()
+    if unfinished.exists():
+        print(
+            f"{name}: the last {name} here was ended from outside or crashed, as happens where "
+            "memory is short",
+            file=sys.stderr,
+        )
     try:
         holder.write_text(str(os.getpid()), encoding="utf-8")
+        unfinished.touch()
         yield
     finally:
+        unfinished.unlink(missing_ok=True)
         lock.release()
 
 

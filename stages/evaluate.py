@@ -29,7 +29,8 @@ def main() -> None:
     parser.add_argument("--study", type=Path, help="parameters of a study, over params.yaml's")
     arguments = parser.parse_args()
 
-    with stage(f"evaluate@{arguments.name}") as done:
+    title = f"evaluate@{arguments.name}"
+    with stage(title) as done, runtime.enough_memory(arguments.name):
         parameters = params.load(study=arguments.study)
         settings = parameters.model(arguments.name)
         runtime.configure(settings)

@@ -315,11 +315,12 @@ def _read(path: str | Path) -> dict:
         content = YAML(typ="safe").load(text)
     except FileNotFoundError:
         raise InputError(f"{path} is missing here; run from the project's root") from None
-    except (OSError, InputError):
+    except (OSError, MemoryError, InputError):
         raise
     except MarkedYAMLError as error:
-        where = f"in line {error.problem_mark.line + 1}"
-        raise InputError(f"{path} is not YAML: {one_line(error.problem)} {where}") from None
+        said = " ".join(filter(None, (error.context, error.problem)))
+        where = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise InputError(f"{path} is not YAML: {one_line(said)}{where}") from None
     # Beside its own errors, the library lets through what Python raises for the 13th month, a
     # number of 5000 digits, or `!!int` without a number.
     except Exception as error:

@@ -50,7 +50,7 @@ def main() -> None:
         try:
             results = gather(arguments, parameters)
             html, summary = page.html_page(results), page.markdown_summary(results)
-        except (InputError, OSError):
+        except (InputError, OSError, MemoryError):
             raise
         # Every figure comes from files of other stages; one that was edited can break any line.
         except Exception as error:

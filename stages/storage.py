@@ -289,7 +289,7 @@ def read_images(
             np.lib.format.open_memmap(path, mode="r")
             for path in sorted(folder.glob("images-*.npy"))
         )
-    except OSError:
+    except (OSError, MemoryError):
         raise
     except Exception:  # numpy raises whatever its reading of the header stumbles over
         shards = ()

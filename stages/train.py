@@ -31,7 +31,8 @@ def main() -> None:
     arguments = parser.parse_args()
 
     mark = distribution.mark()
-    with stage(f"train@{arguments.name}{mark}") as done:
+    title = f"train@{arguments.name}{mark}"
+    with stage(title) as done, runtime.enough_memory(arguments.name):
         parameters = params.load(study=arguments.study)
         settings = parameters.model(arguments.name, arguments.activation)
         if settings.activation is None:

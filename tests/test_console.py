@@ -77,6 +77,11 @@ def ended(pid):
     return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
+def busy(process):
+    """Tell the workers of a stage from Python's tracker of what they share."""
+    return "spawn_main" in " ".join(process.cmdline())
+
+
 def drawing(start, folder):
     """Start to draw a data set, and give the process once its workers draw."""
     shutil.copy(ROOT / "params.yaml", folder)
@@ -131,6 +136,43 @@ def test_a_second_stage_of_the_same_name_waits_until_the_first_was_killed(start)
     assert second.poll() is None
     first.kill()
     assert second.stdout.readline() == "runs\n"
+
+
+def test_after_a_stage_that_was_ended_from_outside_the_next_says_so_once(start):
+    first = start("-c", HOLDER)
+    assert first.stdout.readline() == "runs\n"
+    first.kill()
+    first.wait()
+    second, third = (start("-c", HOLDER.replace("600", "0")).communicate()[1] for _ in range(2))
+    assert second == (
+        "prepare: the last prepare here was ended from outside or crashed, as happens where memory "
+        "is short\n"
+    )
+    assert third == ""
+
+
+@pytest.mark.skipif(not psutil.LINUX, reason="limits its memory")
+def test_a_stage_that_has_too_little_memory_says_what_to_lower(start):
+    script = HOLDER.replace("time.sleep(600)", "numpy.ones((30_000, 30_000))")
+    limit = "import numpy, resource\nresource.setrlimit(resource.RLIMIT_DATA, (2**30, 2**30))\n"
+    stage = start("-c", limit + script)
+    assert stage.communicate()[1] == (
+        "prepare: there is not enough memory; end other programs that use it, or lower image_size "
+        "or compare.resamples\n"
+    )
+    assert stage.returncode == 1
+
+
+def test_a_stage_one_of_whose_workers_is_killed_says_so(start, tmp_path):
+    stage = drawing(start, tmp_path)
+    workers = [process for process in psutil.Process(stage.pid).children() if busy(process)]
+    workers[0].kill()
+    assert stage.communicate()[1] == (
+        "phantom: a process that worked on the images was killed, as the system does where memory "
+        "is short; run it again\n"
+    )
+    assert stage.returncode == 1
+    assert list((tmp_path / "data").iterdir()) == []
 
 
 def test_stages_in_two_folders_or_of_two_names_do_not_wait(start, tmp_path):

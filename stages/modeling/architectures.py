@@ -162,6 +162,8 @@ def _inception_v3_backbone(shape, weights):
             with warnings.catch_warnings():
                 warnings.simplefilter("error")  # Keras only warns of layers it found no weights for
                 model.load_weights(weights)
+        except MemoryError:
+            raise
         except Exception as error:  # whatever Keras, h5py or zipfile stumbles over
             raise InputError(
                 f"weights is {weights!r}, which does not hold the weights of "

@@ -92,6 +92,8 @@ class Checkpoint:
             facts = json.loads(str(arrays.pop("facts")))
             known = facts.pop("key"), facts.pop("arrays")
             self.damaged = known != (self.key, sorted(arrays))
+        except MemoryError:
+            raise
         except Exception:  # whatever zipfile, NumPy or json stumbles over
             self.damaged = True
         else:

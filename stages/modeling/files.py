@@ -68,6 +68,8 @@ def load(path: str | Path) -> keras.Model:
     """
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except MemoryError:
+        raise
     except Exception as error:  # whatever Keras, h5py or zipfile stumbles over
         raise InputError(
             f"{path} is no model that can be opened ({one_line(error)}); "

@@ -2,6 +2,8 @@
 
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
@@ -9,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.util import _pywrap_util_port  # nothing public tells of oneDNN
 
-from stages.errors import InputError
+from stages.errors import NO_MEMORY, InputError
 
 # Of x86 and of ARM, oldest first.
 INSTRUCTIONS = (
@@ -90,6 +92,18 @@ def configure(settings) -> dict:
             "numpy": np.__version__,
         },
     }
+
+
+@contextmanager
+def enough_memory(name: str) -> Iterator[None]:
+    """Raise InputError where memory ends that a model of params.yaml works in, here or on a GPU."""
+    try:
+        yield
+    except (MemoryError, tf.errors.ResourceExhaustedError):
+        raise InputError(
+            f"{NO_MEMORY}, or lower image_size or models.{name}.batch_size, which is "
+            "train.batch_size unless the model has its own"
+        ) from None
 
 
 def set_seed(seed: int) -> None:

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import keras
+import numpy as np
 import psutil
 import pytest
 import tensorflow as tf
@@ -50,6 +51,17 @@ def test_a_precision_that_is_named_is_taken_wherever_it_runs(configure):
     assert configure("mixed_bfloat16")["precision"] == "mixed_bfloat16"
     layer = keras.layers.Dense(1)
     assert (layer.compute_dtype, layer.variable_dtype) == ("bfloat16", "float32")
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [lambda: tf.zeros((2**25, 2**25)), lambda: np.ones((2**25, 2**25))],
+    ids=["TensorFlow", "NumPy"],
+)
+def test_a_model_that_memory_is_too_small_for_says_what_to_lower(ask):
+    said = r"not enough memory; .* lower image_size or models\.model_1\.batch_size"
+    with pytest.raises(InputError, match=said), runtime.enough_memory("model_1"):
+        ask()
 
 
 @pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="a GPU can do it")

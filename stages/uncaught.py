@@ -1,22 +1,27 @@
-"""Tell in a sentence that packages are missing, whichever command is started without them."""
+"""What is said of an error that ends a command before a stage has it in hand."""
 
 import re
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from stages.errors import NO_MEMORY, one_line
+
 CHOSEN = Path(__file__).parent.parent / "requirements.in"
 
 
 def _tell(kind, error, trace) -> None:
-    """Show an error that ends Python; a module of our own that is missing is no such error."""
+    """Say that packages or memory are missing; show any other error as Python does."""
     own = getattr(error, "name", None) or ""
     if issubclass(kind, ImportError) and own.split(".")[0] != "stages" and (names := _missing()):
         lacks = (
             f"{sys.executable} lacks {len(names)} packages of requirements.in, such as {names[0]}"
         )
         mend = "`source .venv/bin/activate` first, or `make repro`, which makes .venv"
-        print(f"{' '.join(str(error).split())}: {lacks}; {mend}", file=sys.stderr)
+        print(f"{one_line(error)}: {lacks}; {mend}", file=sys.stderr)
+    # The other is said of a library that is to be loaded.
+    elif issubclass(kind, MemoryError) or "failed to map segment" in str(error):
+        print(NO_MEMORY, file=sys.stderr)
     else:
         sys.__excepthook__(kind, error, trace)
 
