@@ -29,3 +29,12 @@ def test_the_committed_runs_are_of_the_whole_public_set_under_both_policies(run,
     assert audit["identical_across"] == {"files": 88, "pixels": 251}
     assert splits["test"]["all"] == 394
     assert (splits["dropped"]["all"] > 0) == dropped
+
+
+def test_every_model_of_the_committed_run_that_learned_in_training_is_above_a_constant_answer():
+    """A normalised model once learned in training and answered one class in use."""
+    comparison = json.loads((ROOT / "reports/comparison.json").read_text(encoding="utf-8"))
+    classifiers = comparison["comparison"]["classifiers"]
+    constant = classifiers["majority"]["accuracy"]["high"]
+    for name in ("baseline", "model_1", "model_2", "model_4"):
+        assert classifiers[name]["accuracy"]["low"] > constant, name
