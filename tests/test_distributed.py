@@ -219,7 +219,7 @@ def test_after_a_worker_is_killed_all_end_and_the_same_command_ends_with_the_sam
     folders = [host(tmp_path / name) for name in ("chief", "other")]
     for victim in (1, 0):
         workers = started(folders)
-        waits, sentence = killed(workers, victim, folders[0]).splitlines()
+        *_, waits, sentence = killed(workers, victim, folders[0]).splitlines()
         assert waits.endswith("waits until all have started")
         assert "another worker has ended or cannot be reached" in sentence
     for worker in started(folders):
