@@ -34,6 +34,9 @@ SMALL = {
 }
 
 
+# Of the `make` that runs these tests, so that one which a test runs speaks as a user's does.
+for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+    os.environ.pop(name, None)
 # The stages call `python`, which is to be this one.
 SEARCH = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 # Where coverage is measured, the stages of one pipeline are too. Python 3.11 traces slowly: all
