@@ -189,7 +189,7 @@ def test_where_the_work_is_done_changes_no_byte_and_reruns_nothing(cluster):
         assert cluster.done() > before
     assert project.git("status", "--short") == " M params.yaml\n"
     assert left(project.folder) == []
-    assert cluster.holds() == 0
+    until(lambda: cluster.holds() == 0)
 
 
 def test_a_killed_worker_costs_time_and_nothing_else(breakable):
@@ -232,9 +232,9 @@ def test_the_scheduler_holds_no_more_than_is_in_flight(cluster, tmp_path, monkey
     for n in found:
         taken.append(n)
         if n % 50 == 0:
-            assert cluster.holds() <= 12 / 2
+            until(lambda: cluster.holds() <= 12 / 2)  # it may not have heard yet what was taken
     assert taken == list(range(500))
-    assert cluster.holds() == 0
+    until(lambda: cluster.holds() == 0)
 
 
 def test_a_cluster_finds_the_twins_that_one_process_finds(cluster, tmp_path, monkeypatch):
