@@ -183,14 +183,15 @@ def fresh(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def reproduced(fresh, request, tmp_path_factory):
+def reproduced(fresh, tmp_path_factory):
     """The small project after its first `dvc repro`, committed; and what that printed.
 
     It is made once for all processes that run tests, each of which takes a copy, and kept for the
     next run on the same files. Where coverage is measured, each run makes its own.
     """
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID", "alone") if Coverage.current() else "kept"
-    made = Path(request.config.cache.mkdir("reproduced"))
+    made = ROOT / ".pytest_cache/reproduced"
+    made.mkdir(parents=True, exist_ok=True)
     folder = made / f"{run}-{fresh.git('rev-parse', 'HEAD^{tree}').strip()}"
     kept, said = Project(folder / "my project é"), folder / "said.txt"
     with FileLock(made / "lock"):
