@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def decode_and_resize(dataset: Path, output: Path) -> None:
-    """Do it as one would in a notebook, in a process a core."""
+    """Do it as one would in a notebook, in one process per core."""
     files = sorted(dataset.rglob("*.jpg"))
     with multiprocessing.Pool() as pool:
         images = list(pool.imap(partial(thumbnail, size=SIZE), files, chunksize=16))

@@ -19,7 +19,7 @@ SIDE = 128
 
 
 def phantoms(folder: Path, output: Path) -> None:
-    """Show four slices of each plane, a row a class."""
+    """Show four slices of each plane, one row per class."""
     truth = pd.read_csv(folder / "truth.csv", keep_default_na=False)
     rows = truth[truth["source"] == ""].groupby(["class", "plane"], sort=True).head(4)
     rows = rows.sort_values(["class", "plane"])

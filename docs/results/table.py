@@ -100,7 +100,7 @@ def meaning() -> str:
     keep, drop = map(metrics, RUNS)
     best = max(keep, key=lambda name: keep[name]["accuracy"])
     twin, new = (keep[best][part] for part in ("with_twin_in_training", "without_twin_in_training"))
-    images = pd.read_csv(HERE / "sartaj-manifest.csv")  # the audit's, a row a file
+    images = pd.read_csv(HERE / "sartaj-manifest.csv")  # the audit's, one row per file
     images = images[images["accepted"]]
     testing, training = (images[images["split"] == split] for split in ("Testing", "Training"))
     counts = Counter(testing.loc[~testing["cluster"].isin(training["cluster"]), "class"])
