@@ -59,6 +59,11 @@ def layers_of(model: keras.Model) -> Iterator[keras.Layer]:
             yield layer
 
 
+def normalisations(model: keras.Model) -> list[layers.BatchNormalization]:
+    """Give a model's batch normalisations, those of nested models too."""
+    return [layer for layer in layers_of(model) if isinstance(layer, layers.BatchNormalization)]
+
+
 def frozen_backbone(model: keras.Model) -> keras.Model | None:
     """Give the nested model whose weights are all kept as they are, None if there is none."""
     nested = [layer for layer in model.layers if isinstance(layer, keras.Model)]

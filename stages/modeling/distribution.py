@@ -17,7 +17,7 @@ import tensorflow as tf
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stages.errors import InputError, one_line
-from stages.modeling.architectures import layers_of
+from stages.modeling.architectures import layers_of, normalisations
 
 # What an operation of all workers ends with once one is gone; the last is NCCL's.
 GONE = (
@@ -211,7 +211,7 @@ def _sum(numbers: np.ndarray) -> np.ndarray:
 
 def rows_here(rows: np.ndarray) -> np.ndarray:
     """Give those rows of a batch whose images this worker has to read."""
-    if len(rows) < _replicas():
+    if len(rows) < replicas():
         return rows
     worker, workers = place()
     return rows[worker::workers]
@@ -258,9 +258,9 @@ class Part:
     def of(cls, images: tf.Tensor, count: tf.Tensor) -> "Part":
         """Take this replica's part of a batch of `count` images, given those of its worker."""
         worker, workers = place()
-        here, replicas = _place_here(), _replicas()
-        few = count < replicas
-        first, step = tf.where(few, 0, worker + workers * here), tf.where(few, 1, replicas)
+        here, all_replicas = _place_here(), replicas()
+        few = count < all_replicas
+        first, step = tf.where(few, 0, worker + workers * here), tf.where(few, 1, all_replicas)
         own, own_step = tf.where(few, 0, here), tf.where(few, 1, _replicas_here())
         return cls(
             tf.range(count)[first::step],
@@ -269,12 +269,13 @@ class Part:
         )
 
 
-def _replicas() -> int:
+def replicas() -> int:
+    """Count the replicas of all workers."""
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
 def _replicas_here() -> int:
-    return _replicas() // place()[1]
+    return replicas() // place()[1]
 
 
 def _place_here():
@@ -290,12 +291,11 @@ def in_step(model: keras.Model) -> Iterator[None]:
     With the statistics of its own part, each worker would end with other weights. Keras keeps the
     state of dropout the same everywhere, so that all would drop the same units.
     """
-    if _replicas() == 1:
+    if replicas() == 1:
         yield
         return
-    layers = list(layers_of(model))
-    normalising = [each for each in layers if isinstance(each, keras.layers.BatchNormalization)]
-    drawing = [each.seed_generator for each in layers if hasattr(each, "seed_generator")]
+    normalising = normalisations(model)
+    drawing = [each.seed_generator for each in layers_of(model) if hasattr(each, "seed_generator")]
     for layer in normalising:
         layer._moments = partial(_moments_of_all, layer)
     for generator in drawing:

@@ -10,13 +10,12 @@ import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
-from keras.layers import BatchNormalization
 from tqdm import tqdm
 
 from stages.errors import InputError
-from stages.modeling.architectures import frozen_backbone, layers_of, output_of, unfreeze_top
+from stages.modeling.architectures import frozen_backbone, normalisations, output_of, unfreeze_top
 from stages.modeling.checkpoints import Checkpoint
-from stages.modeling.distribution import Part, add_up, in_step, on_each, rows_here
+from stages.modeling.distribution import Part, add_up, in_step, on_each, replicas, rows_here
 from stages.modeling.signals import IMAGES, MEASURED, Probe, blocks, measurements, probe_steps
 from stages.storage import ImageSet
 
@@ -111,7 +110,7 @@ def _predictor(model: keras.Model, start: keras.KerasTensor) -> Callable:
 
     In a distributed training each replica computes its part of a batch, and all get the whole.
     """
-    if tf.distribute.get_strategy().num_replicas_in_sync == 1:
+    if replicas() == 1:
         return partial(predict, forward(model, start))
     part = keras.Model(start, model.get_layer("logits").output)
     classes = part.output_shape[1]
@@ -253,7 +252,7 @@ def _averages(model: keras.Model) -> Iterator[Callable[[int, int], None]]:
     callable
         To be called before an update, with its number in the epoch, from 1, and its images.
     """
-    layers = [each for each in layers_of(model) if isinstance(each, BatchNormalization)]
+    layers = normalisations(model)
     momentum, own = tf.Variable(0.0, trainable=False), [layer.momentum for layer in layers]
     for layer in layers:
         layer.momentum = momentum
@@ -263,7 +262,8 @@ def _averages(model: keras.Model) -> Iterator[Callable[[int, int], None]]:
         nonlocal total
         weight = images * number**RECENCY
         total = weight if number == 1 else total + weight
-        momentum.assign(1 - weight / total)
+        if layers:
+            momentum.assign(1 - weight / total)
 
     yield before_update
     for layer, value in zip(layers, own, strict=True):  # it is written to the model's file
@@ -444,13 +444,13 @@ def _training_step(model, optimizer, start):
     network = keras.Model(start, logits_and_outputs)
     optimizer.build(variables)
 
-    def of_part(batch, labels, weights, count, replicas, measure):
+    def of_part(batch, labels, weights, count, parts, measure):
         """Take a part of a batch of `count` images; the parts' losses add up to that of all."""
         with tf.GradientTape() as tape:
             logits, *outputs = network(_as_input(batch, start), training=True)
             losses = weights * tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
             penalty = tf.add_n(network.losses) if network.losses else 0.0
-            loss = tf.reduce_sum(losses) / tf.cast(count, tf.float32) + penalty / replicas
+            loss = tf.reduce_sum(losses) / tf.cast(count, tf.float32) + penalty / parts
             scaled = optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled, variables)
 
@@ -478,8 +478,7 @@ def _training_step(model, optimizer, start):
         tf.TensorSpec((None,), tf.int32),
         tf.TensorSpec((None,), tf.float32),
     ]
-    replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    if replicas == 1:
+    if replicas() == 1:
 
         @_compiled(input_signature=[*signature, tf.TensorSpec((), tf.bool)])
         def step(batch, labels, weights, measure):
@@ -493,11 +492,8 @@ def _training_step(model, optimizer, start):
         def of_replica():
             count = tf.size(labels)
             own = Part.of(batch, count)
-            sums, signals = of_part(
-                *(own.images, tf.gather(labels, own.rows)),
-                *(own.counts * tf.gather(weights, own.rows), count, replicas),
-                measure=False,
-            )
+            of_own = tf.gather(labels, own.rows), own.counts * tf.gather(weights, own.rows)
+            sums, signals = of_part(own.images, *of_own, count, parts=replicas(), measure=False)
             return add_up(own.counts * sums), signals
 
         return on_each(of_replica)
