@@ -75,9 +75,9 @@ class Cluster:
         with suppress(ValueError):
             return json.loads(told.read_text(encoding="utf-8"))["address"]
 
-    def start_worker(self, threads=1, cwd=None, before=()):
+    def start_worker(self, threads=1, cwd=None, before=(), nanny="--no-nanny"):
         """Start a worker of one process, and wait until the scheduler knows it."""
-        options = ("--nthreads", str(threads), "--no-nanny", "--no-dashboard")
+        options = ("--nthreads", str(threads), nanny, "--no-dashboard")
         start = dask("worker", self.address, *options, cwd=cwd or self.folder, before=before)
         self.workers.append(self.stack.enter_context(start))
         self.client.wait_for_workers(len(self.workers), timeout=100)
@@ -202,24 +202,18 @@ def test_a_killed_worker_costs_time_and_nothing_else(breakable):
     assert len(breakable.client.nthreads()) == 1
 
 
-LOCAL = {"n_workers": 2, "threads_per_worker": 1, "processes": True}
-LOCAL |= {"dashboard_address": ":0", "silence_logs": 50}
-
-
-def test_results_that_a_killed_worker_held_are_made_again(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_results_that_a_killed_worker_held_are_made_again(bare):
+    bare.start_worker()
+    bare.start_worker()
 
     def slowly(n):
         time.sleep(0.02)
         return n, os.getpid()
 
-    with distributed.LocalCluster(**LOCAL) as local:
-        found = map_in_order(
-            slowly, range(200), "test", chunksize=2, compute=local.scheduler_address
-        )
-        results = [next(found)]
-        os.kill(results[0][1], signal.SIGKILL)
-        results += found
+    found = map_in_order(slowly, range(200), "test", chunksize=2, compute=bare.address)
+    results = [next(found)]
+    os.kill(results[0][1], signal.SIGKILL)
+    results += found
     assert [n for n, _ in results] == list(range(200))
     assert len({pid for _, pid in results}) > 1
 
@@ -331,10 +325,10 @@ def test_a_scheduler_that_is_killed_ends_a_stage_with_one_line(breakable):
     assert stage.returncode == 1
 
 
-def test_an_item_that_kills_its_workers_ends_with_a_sentence(impatient, monkeypatch):
-    monkeypatch.setattr(parallel, "LOST", 60)  # they are started anew
-    with distributed.LocalCluster(**LOCAL) as local:
-        said = sentence(local.scheduler_address, lambda n: os._exit(1), [0])
+def test_an_item_that_kills_its_workers_ends_with_a_sentence(bare, monkeypatch):
+    monkeypatch.setattr(parallel, "LOST", 60)
+    bare.start_worker(nanny="--nanny")  # which starts it anew
+    said = sentence(bare.address, lambda n: os._exit(1), [0])
     assert "4 workers of " in said
     assert "were killed at the same images" in said
 

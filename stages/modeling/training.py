@@ -20,9 +20,7 @@ from stages.modeling.signals import IMAGES, MEASURED, Probe, blocks, measurement
 from stages.storage import ImageSet
 
 PLATEAU_EPOCHS, PLATEAU_FACTOR = 2, 0.5  # of reduce_on_plateau
-# Batch normalisation's averages weigh the n-th batch of an epoch by n to this power: by the end
-# they are of its last sixth, when the weights were nearly those that validation finds.
-RECENCY = 5
+AVERAGED = 8  # batches at most, that batch normalisation's averages are estimated from
 FINE_TUNING_FACTOR = 0.1  # of the learning rate, so that the pretrained weights are not lost
 
 # No Python loop or branch depends on a tensor here, so there is none to translate. To look for one
@@ -226,7 +224,7 @@ def fit(
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": large})
     run = _Run(model, training, validation, settings, seed, checkpoint)
     hidden = None if progress else True
-    with in_step(model), _averages(model) as run.before_update:
+    with in_step(model), _momentum(model) as run.momentum:
         with tqdm(total=run.total_updates, desc=progress, unit="batch", disable=hidden) as bar:
             if run.resumes != "fine tuning":
                 run.epochs("training", settings.epochs, settings.learning_rate, bar)
@@ -240,32 +238,13 @@ def fit(
 
 
 @contextmanager
-def _averages(model: keras.Model) -> Iterator[Callable[[int, int], None]]:
-    """Have batch normalisation's averages fit the number of updates, however few they are.
-
-    Keras's momentum is for thousands of updates. After tens, its averages are still near the values
-    that they began with, and a model that has learned answers at chance. Here each epoch begins
-    them anew, as a weighted mean of what its batches show.
-
-    Yields
-    ------
-    callable
-        To be called before an update, with its number in the epoch, from 1, and its images.
-    """
+def _momentum(model: keras.Model) -> Iterator[tf.Variable]:
+    """Have all batch normalisations of a model share one momentum, which may change meanwhile."""
     layers = normalisations(model)
     momentum, own = tf.Variable(0.0, trainable=False), [layer.momentum for layer in layers]
     for layer in layers:
         layer.momentum = momentum
-    total = 0.0
-
-    def before_update(number: int, images: int) -> None:
-        nonlocal total
-        weight = images * number**RECENCY
-        total = weight if number == 1 else total + weight
-        if layers:
-            momentum.assign(1 - weight / total)
-
-    yield before_update
+    yield momentum
     for layer, value in zip(layers, own, strict=True):  # it is written to the model's file
         layer.momentum = value
 
@@ -382,7 +361,6 @@ class _Run:
             self.probe.measure(0, self.step)
         for update, start in enumerate(range(0, len(rows), size), self.updates + 1):
             batch = rows[start : start + size]
-            self.before_update(update - self.updates, len(batch))
             measured = update in self.probe_steps
             if measured:
                 self.probe.before_update()
@@ -391,8 +369,25 @@ class _Run:
             if measured:
                 self.probe.measure(update, self.step)
             bar.update()
+        if normalisations(self.model):
+            self._estimate_averages(rows)
         loss, accuracy = sums / len(rows)
         return float(loss), float(accuracy)
+
+    def _estimate_averages(self, rows: np.ndarray) -> None:
+        """Estimate batch normalisation's averages anew, with the weights that validation finds.
+
+        Keras's momentum is for thousands of updates. After tens, its averages are of the values
+        that they began with and of earlier weights, and a model that has learned answers at chance.
+        They become means over the first images of the epoch; nothing else is updated.
+        """
+        size, seen = self.settings.batch_size, 0
+        for start in range(0, len(rows), size)[:AVERAGED]:
+            batch = rows[start : start + size]
+            seen += len(batch)
+            self.momentum.assign(1 - len(batch) / seen)
+            images, labels = self.images.images(batch), self.training.labels[batch]
+            self.step(images, labels, self.training.weights[batch], True)
 
     def return_to_best(self) -> None:
         if self.best_weights is None:
@@ -433,8 +428,9 @@ def _training_step(model, optimizer, start):
 
     It returns the batch's summed loss and number of right answers.
 
-    Asked to measure, it updates nothing and also returns :func:`signals.measurements`: one
-    compiled function serves both, as compiling takes longer than the few measurements.
+    Asked to measure, it updates nothing but the averages of batch normalisation, and also returns
+    :func:`signals.measurements`: one compiled function serves both, as compiling takes longer than
+    the few measurements.
 
     In a distributed training it takes the images that this worker has read, and the labels and
     weights of the whole batch; what it measures, each replica measures on all images.
