@@ -9,19 +9,27 @@ endif
 # The stages call `python`, which is to be the one of .venv.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro studies test lint lock sartaj verify reproduce vulnerabilities bench cluster team
+.PHONY: repro experiments studies test coverage lint lock sartaj verify reproduce vulnerabilities bench cluster team
 
 repro: .venv/installed  ## run every stage that something it depends on has changed
 	dvc repro
 	@git diff --quiet HEAD -- dvc.lock reports || echo 'To keep this run, and be able to come back to it: git commit -am "My run"'
 
+experiments: .venv/installed  ## compare experiments by macro F1 and the parameters that differ
+	dvc exp show --only-changed --drop '.*(/|accuracy|loss|auc|sensitivity|seconds)|Created|State|Executor'
+
 studies: .venv/installed  ## run every study, after what it needs of the benchmark
 	dvc repro prepare
 	$(foreach study,$(dir $(wildcard studies/*/dvc.yaml)),dvc --cd $(study) repro &&) true
 
-test: .venv/cluster .venv/team .venv/test  ## run the tests; show the slowest, and how much of stages/ they run
+PYTEST := pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder --durations 25
+
+test: .venv/cluster .venv/team .venv/test  ## run the tests, and show the slowest
+	$(PYTEST)
+
+coverage: .venv/cluster .venv/team .venv/test  ## run the tests, and show how much of stages/ they run
 	coverage erase
-	pytest --cov --cov-report= --numprocesses logical --maxprocesses 4 --dist loadfile --durations 25
+	$(PYTEST) --cov --cov-report=
 	coverage report
 
 lint: .venv/installed  ## check style and format

@@ -12,12 +12,12 @@ from stages.reporting.contents import machine
 
 revision = sys.argv[1]
 compared, differences = [], {}
-for path in sorted(Path("reports").glob("*/training.json")):
+for path in sorted(Path("reports").glob("training/*.json")):
     show = ["git", "show", f"{revision}:{path.as_posix()}"]
     shown = subprocess.run(show, capture_output=True, encoding="utf-8")
     if shown.returncode:  # a new model
         continue
-    name = path.parent.name
+    name = path.stem
     before, after = (
         machine(json.loads(text)[name]) for text in (shown.stdout, path.read_text(encoding="utf-8"))
     )

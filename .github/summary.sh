@@ -7,14 +7,10 @@ export PATH="$PWD/.venv/bin:$PATH"
 base=$1
 limit=64000 # bytes, notes apart; GitHub takes comments of 65,536 characters
 
-# DVC's table without its padding, or a word where it has no rows. The comparison of models has most
-# rows by far: last, so that it is the one to be cut.
+# DVC's table without its padding, or a word where it has no rows.
 table() {
-  tr -s ' ' | awk '
-    !/^\|/ { next }
-    ++lines > 2 && /reports\/comparison\.json/ { last = last $0 "\n"; next }
-    { first = first $0 "\n" }
-    END { if (lines > 2) printf "%s", first last; else print "None." }'
+  tr -s ' ' | awk '/^\|/ { rows = rows $0 "\n"; lines++ }
+    END { if (lines > 2) printf "%s", rows; else print "None." }'
 }
 params=$(dvc params diff --md "$base" | table)
 metrics=$(dvc metrics diff --md "$base" | table)

@@ -25,7 +25,7 @@ def main() -> None:
         ways = {
             "audit": [
                 *(sys.executable, "-m", "stages.audit", dataset, "--manifest", manifest),
-                *("--conflicts", folder / "conflicts.csv", "--report", folder / "audit.json"),
+                *("--reports", folder / "reports"),
             ],
             "cleanvision": [*(PEERS, ROOT / "benchmarks/audit_by_cleanvision.py", dataset, theirs)],
         }

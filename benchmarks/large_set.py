@@ -52,9 +52,9 @@ SIDE = 128
 TWINS = 0.01  # share of all images; Testing images that are a copy of a Training image
 DRAWN = 500  # slices that all others are warped from
 STAGES = {
-    "audit": "audit data --manifest manifest.csv --conflicts conflicts.csv --report audit.json",
-    "prepare": "prepare data --manifest manifest.csv --output prepared --splits splits.json",
-    "balance": "balance augment --training prepared/train --output balanced",
+    "audit": "audit data --manifest manifest.csv --reports reports",
+    "prepare": "prepare data --manifest manifest.csv --output prepared --reports reports",
+    "balance": "balance --strategy augment --training prepared/train --output balanced",
     "train": "train model_4 --activation relu --training balanced --validation prepared/val "
     "--model model_4.keras --reports reports",
 }

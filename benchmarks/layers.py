@@ -23,7 +23,7 @@ def main() -> None:
     import keras
     import tensorflow as tf
 
-    from stages.modeling import architectures, runtime
+    from stages.modeling import building, runtime
 
     precision = runtime.configure(settings())["precision"]
     runtime.set_seed(1)
@@ -31,7 +31,7 @@ def main() -> None:
     rows = []
     for size in SIZES:
         keras.utils.clear_session()  # counts the layers of each model from the start
-        model = architectures.build("model_1", size, CLASSES, **LAYERS)
+        model = building.build("model_1", size, CLASSES, **LAYERS)
         for layer in model.layers[1:]:
             inputs = tf.cast(_random(BATCH, *layer.input.shape[1:]), dtype)
             seconds = median_seconds(_both_ways(layer, inputs), CALLS)

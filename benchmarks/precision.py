@@ -30,7 +30,7 @@ def main() -> None:
             for precision in ("float32", "mixed_bfloat16"):
                 set_parameters(folder, seed=seed, train=train | {"precision": precision})
                 command("dvc", "repro", f"evaluate@{MODEL}", folder=folder)
-                path = folder / f"reports/{MODEL}/metrics.json"
+                path = folder / f"reports/metrics/{MODEL}.json"
                 found = json.loads(path.read_text(encoding="utf-8"))[MODEL]
                 figures = {figure: round(found[figure], 4) for figure in ("accuracy", "loss")}
                 rows.append({"model": MODEL, "seed": seed, "precision": precision} | figures)

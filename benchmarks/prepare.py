@@ -35,7 +35,7 @@ def main() -> None:
         run(
             [
                 *(*python, "stages.audit", dataset, "--manifest", "manifest.csv"),
-                *("--conflicts", "conflicts.csv", "--report", "audit.json"),
+                *("--reports", "reports"),
             ],
             folder,
             **stages,
@@ -43,7 +43,7 @@ def main() -> None:
         ways = {
             "prepare": [
                 *(*python, "stages.prepare", dataset, "--manifest", "manifest.csv"),
-                *("--output", "prepared", "--splits", "splits.json"),
+                *("--output", "prepared", "--reports", "reports"),
             ],
             "pillow": [sys.executable, __file__, dataset, folder / "images.npy"],
         }

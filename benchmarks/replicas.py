@@ -68,13 +68,13 @@ def together(workers: int, size: int) -> str:
 
 def work(size: int, threads: int) -> None:
     """Train model_1 for some steps as stages.train does, and time what they are made of."""
-    from stages.modeling import architectures, distribution, runtime, training
+    from stages.modeling import building, distribution, runtime, training
 
     taken = settings()
     taken.threads = threads
     runtime.configure(taken)
     with distribution.joined(taken, "00" * 32) as replicas:
-        model = architectures.build("model_1", size, CLASSES, **LAYERS)
+        model = building.build("model_1", size, CLASSES, **LAYERS)
         optimizer = training._optimizer(taken, 0.001, 1)
         step = training._training_step(model, optimizer, model.input)
         _, labels, weights = batch(size)

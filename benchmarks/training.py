@@ -93,10 +93,10 @@ def mapped(size: int):
 
 def ours(size: int):
     """Train as stages.train does."""
-    from stages.modeling import architectures, runtime, training
+    from stages.modeling import building, runtime, training
 
     runtime.configure(settings())
-    model = architectures.build("model_1", size, CLASSES, **LAYERS)
+    model = building.build("model_1", size, CLASSES, **LAYERS)
     step = training._training_step(model, training._optimizer(settings(), 0.001, 1), model.input)
     read, (_, labels, weights) = mapped(size), batch(size)
     return lambda: step(read(), labels, weights, False)[0].numpy(), BATCH
@@ -112,9 +112,9 @@ def keras_fit(size: int):
     import keras
     import tensorflow as tf
 
-    from stages.modeling import architectures
+    from stages.modeling import building
 
-    model = architectures.build("model_1", size, CLASSES, **LAYERS)
+    model = building.build("model_1", size, CLASSES, **LAYERS)
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     pixels, labels, _ = batch(size)
     steps = max(1, 8 * (64 // size) ** 2)

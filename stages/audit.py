@@ -13,29 +13,36 @@ from stages.console import stage
 from stages.errors import InputError
 from stages.imaging.dataset import (
     MOST_NAMES,
-    SPLITS,
     UNKNOWN_CLASS,
     beside_splits,
     list_files,
     require_dataset,
     unreadable,
-    without_class,
 )
-from stages.imaging.decoding import Refused, decode, file_digest, pixel_digest
+from stages.imaging.decoding import (
+    Refused,
+    decode,
+    decode_accepted,
+    file_digest,
+    pixel_digest,
+)
+from stages.imaging.findings import conflicting, summarise, twin_pairs
+from stages.imaging.gallery import SIDE, write_gallery
+from stages.imaging.resizing import resize
 from stages.imaging.twins import Twins, cluster, find_twins, fingerprint
 from stages.parallel import Workers, map_in_order, workers
 from stages.storage import scratch, write_json, write_table
 
 COLUMNS = ("width", "height", "mode", "sha256", "pixels_sha256", "accepted", "reason")
+PAIRS = 6  # of twins, shown as pictures
 
 
 def main() -> None:
-    """Read the data set; write its manifest, a row a file, and what was found."""
+    """Read the data set; write its manifest, one row per file, and what was found."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dataset", type=Path, help="folder of the data set")
     parser.add_argument("--manifest", required=True, type=Path, help="file to write")
-    parser.add_argument("--conflicts", required=True, type=Path, help="file to write")
-    parser.add_argument("--report", required=True, type=Path, help="file to write")
+    parser.add_argument("--reports", required=True, type=Path, help="folder to write to")
     arguments = parser.parse_args()
 
     with stage("audit") as done:
@@ -56,20 +63,28 @@ def main() -> None:
             )
             twins = find_twins(fingerprints, apply=compare, folder=folder)
         manifest = _with_twins(_with_looks(files, rows), twins)
-        conflicts = _conflicts(manifest)
-        summary = summarise(manifest, conflicts, parameters.classes)
-        if beside := beside_splits(arguments.dataset):
-            summary["unused"] = beside
+        found = summarise(manifest, parameters.classes)
+        found["unused"] = beside_splits(arguments.dataset)
+        across = found["twins"]["testing_with_twin_in_training"]
+        metrics = {name: found[name] for name in ("files", "refused")} | {"twins_across": across}
+        folder = arguments.reports / "audit"
         write_table(arguments.manifest, manifest)
-        write_table(arguments.conflicts, conflicts)
-        write_json(arguments.report, {"audit": summary})
-        twins = summary["twins"]
+        write_table(folder / "label_conflicts.csv", conflicting(manifest))
+        write_table(folder / "refused.csv", manifest.loc[~manifest["accepted"], ["path", "reason"]])
+        write_json(folder / "findings.json", found)
+        write_json(arguments.reports / "audit.json", {"data": metrics})
+        shown = twin_pairs(manifest, PAIRS)
+        slices = (
+            resize(decode_accepted(arguments.dataset / path, parameters.audit.max_pixels), SIDE)
+            for path in shown["path"]
+        )
+        write_gallery(arguments.reports / "pictures/twins", shown, slices)
+        testing = found["images"]["Testing"]["all"]
         done(
-            f"{summary['files']} files, {summary['refused']} refused; "
-            f"{twins['testing_with_twin_in_training']} of {summary['images']['Testing']['all']} "
-            f"Testing images have a twin in Training"
-            + _left_aside("files beside Training and Testing, not used", beside)
-            + _left_aside("files of folders that are no class, refused", without_class(manifest))
+            f"{found['files']} files, {found['refused']} refused; "
+            f"{across} of {testing} Testing images have a twin in Training"
+            + _left_aside("files beside Training and Testing, not used", found["unused"])
+            + _left_aside("files of folders that are no class, refused", found["without_class"])
         )
 
 
@@ -161,65 +176,6 @@ def _with_twins(manifest: pd.DataFrame, found: Twins) -> pd.DataFrame:
     integers = {"width": "Int64", "height": "Int64"}
     manifest = manifest.assign(cluster=clusters, mirror=mirrors).astype(integers)
     return manifest[[*columns, "cluster", "mirror", "accepted", "reason"]]
-
-
-def _conflicts(manifest: pd.DataFrame) -> pd.DataFrame:
-    """List the images of every cluster that carries more than one label."""
-    accepted = manifest[manifest["accepted"]]
-    labels = accepted.groupby("cluster")["class"].transform("nunique")
-    return accepted.loc[labels > 1, ["cluster", "path", "split", "class"]].sort_values(
-        ["cluster", "path"]
-    )
-
-
-def summarise(manifest: pd.DataFrame, conflicts: pd.DataFrame, classes: list[str]) -> dict:
-    """Count what the audit found; every figure but `files`, `refused` and `clusters` is of images.
-
-    Parameters
-    ----------
-    manifest : DataFrame
-        A row a file, with ``split``, ``class``, ``cluster``, ``mirror``, ``accepted``, ``reason``
-        and both digests.
-    conflicts : DataFrame
-        The accepted images in clusters of several labels.
-    classes : list of str
-
-    Returns
-    -------
-    dict
-    """
-    images = manifest[manifest["accepted"]]
-    training, testing = (images[images["split"] == split] for split in SPLITS)
-
-    def across(column: str, of: pd.DataFrame = testing, other: pd.DataFrame = training) -> int:
-        return int(of[column].isin(other[column]).sum())
-
-    return {
-        "files": len(manifest),
-        "accepted": len(images),
-        "refused": len(manifest) - len(images),
-        "refused_by_reason": manifest["reason"].value_counts().sort_index().to_dict(),
-        "images": {
-            split: {
-                "all": len(part),
-                **{name: int((part["class"] == name).sum()) for name in classes},
-            }
-            for split, part in zip(SPLITS, (training, testing), strict=True)
-        },
-        "twins": {
-            "clusters": int((images["cluster"].value_counts() > 1).sum()),
-            "within_training": int(training["cluster"].duplicated(keep=False).sum()),
-            "within_testing": int(testing["cluster"].duplicated(keep=False).sum()),
-            "testing_with_twin_in_training": across("cluster"),
-            "training_with_twin_in_testing": across("cluster", training, testing),
-        },
-        "identical_across": {"files": across("sha256"), "pixels": across("pixels_sha256")},
-        "mirrored": int(images["mirror"].notna().sum()),
-        "label_conflicts": {
-            "clusters": int(conflicts["cluster"].nunique()),
-            "images": len(conflicts),
-        },
-    }
 
 
 if __name__ == "__main__":

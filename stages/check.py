@@ -10,9 +10,10 @@ from stages.storage import write_json
 
 
 def main() -> None:
-    """Read params.yaml; write which data set is in use, for the audit to start from."""
+    """Read params.yaml; write which data set is in use, and which strategies of balancing."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("output", type=Path, help="file to write")
+    parser.add_argument("--strategies", required=True, type=Path, help="file to write")
     arguments = parser.parse_args()
 
     with stage("check") as done:
@@ -20,6 +21,8 @@ def main() -> None:
         require_dataset(parameters.dataset, parameters.classes)
         require_trackable(parameters.dataset)
         write_json(arguments.output, {"dataset": parameters.dataset, "classes": parameters.classes})
+        strategies = sorted({model.data for model in parameters.models.values()})
+        write_json(arguments.strategies, {"strategies": strategies})
         done(f"{parameters.dataset}, {len(parameters.classes)} classes")
 
 

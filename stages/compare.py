@@ -42,24 +42,24 @@ def main() -> None:
                 "training, validation and testing images differ in size; run `dvc repro` to "
                 "prepare them anew"
             )
-        known = _images(validation, parameters)
+        known = Images.of(validation.index, classes, parameters.healthy_class)
 
         seen, models = {}, {}
         for name in parameters.models:
-            answers = _answers(arguments.reports / name / "validation.csv", validation, classes)
+            answers = _answers(arguments.reports / f"validation/{name}.csv", validation, classes)
             seen[name] = settle(
                 known,
                 answers,
                 temperature_scaling=settings.temperature_scaling,
                 target_sensitivity=settings.target_sensitivity,
             )
-            answers = _answers(arguments.reports / name / "predictions.csv", testing, classes)
+            answers = _answers(arguments.reports / f"predictions/{name}.csv", testing, classes)
             models[name] = replace(
                 answers, temperature=seen[name].temperature, threshold=seen[name].threshold
             )
         nearest = training.index["label"].to_numpy()[nearest_rows(training, testing)]
         majority = [commonest(training.index["label"], classes)] * len(testing)
-        images = _images(testing, parameters)
+        images = Images.of(testing.index, classes, parameters.healthy_class)
         found = {"recommended": recommend(known, seen)} | compare(
             images,
             models,
@@ -76,12 +76,17 @@ def main() -> None:
                 "target_sensitivity": settings.target_sensitivity,
                 "models": found["threshold"],
             }
-        write_json(arguments.reports / "comparison.json", {"comparison": found})
-        write_table(arguments.reports / "comparison.csv", _pairs_table(found["pairs"], models))
-        write_table(arguments.reports / "intervals.csv", _intervals_table(found["classifiers"]))
-        write_table(
-            arguments.reports / "reliability.csv",
-            _reliability_table(images, models, settings.bins),
+        folder = arguments.reports / "comparison"
+        write_json(folder / "figures.json", found)
+        write_table(folder / "differences.csv", _pairs_table(found["pairs"], models))
+        write_table(folder / "intervals.csv", _intervals_table(found["classifiers"]))
+        bins = _reliability_table(images, models, settings.bins)
+        write_table(folder / "reliability.csv", bins)
+        others = {name: found["classifiers"][name] for name in (LOOK_UP, MAJORITY)}
+        metrics = {name: {"accuracy": of["accuracy"]["value"]} for name, of in others.items()}
+        write_json(
+            arguments.reports / "comparison.json",
+            {"recommended": found["recommended"]["model"], **metrics},
         )
         pairs, resamples = len(found["pairs"]), settings.resamples
         few = f"; for {pairs} pairs, {resamples} resamples are too few to find a difference"
@@ -89,17 +94,6 @@ def main() -> None:
             f"{pairs} pairs, {found['recommended']['model']} recommended"
             + (few if smallest_p(resamples) * pairs >= SIGNIFICANT else "")
         )
-
-
-def _images(image_set: ImageSet, parameters: params.Parameters) -> Images:
-    index = image_set.index
-    return Images(
-        actual=_numbers(index["label"], parameters.classes),
-        cluster=index["cluster"].to_numpy(),
-        twin=index["twin"].to_numpy(),
-        classes=parameters.classes,
-        healthy_class=parameters.healthy_class,
-    )
 
 
 def _numbers(labels: Iterable[str], classes: list[str]) -> np.ndarray:

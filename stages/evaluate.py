@@ -8,24 +8,29 @@ import pandas as pd
 from scipy.special import softmax
 
 from stages import params
-from stages.assessment.metrics import classification_metrics, roc_table, subset_metrics
+from stages.assessment.answers import Answers, Images, headline
+from stages.assessment.roc import roc_table
 from stages.console import stage
+from stages.imaging.gallery import write_gallery
 from stages.imaging.overlay import overlay
 from stages.modeling import files, runtime
 from stages.modeling.grad_cam import grad_cam
 from stages.modeling.training import Examples, forward, predict
-from stages.storage import read_images, write_json, write_table, written_aside
+from stages.storage import ImageSet, read_images, write_json, write_table
+
+MISTAKES = 8  # pictures of wrong answers
 
 
 def main() -> None:
-    """Read a model and two image sets; write metrics, predictions, ROC curves and heat maps."""
+    """Read a model and two image sets; write metrics, predictions, ROC curves and pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", help="of the model, in params.yaml's models")
     parser.add_argument("--model", required=True, type=Path, help="file to measure")
     parser.add_argument("--validation", required=True, type=Path, help="folder of the image set")
     parser.add_argument("--testing", required=True, type=Path, help="folder of the image set")
     parser.add_argument("--reports", required=True, type=Path, help="folder to write to")
-    parser.add_argument("--grad-cam", type=Path, help="folder of heat maps to write")
+    parser.add_argument("--run", help="name of the files to write; the model's unless given")
+    parser.add_argument("--pictures", type=Path, help="folder of mistakes and heat maps to write")
     parser.add_argument("--study", type=Path, help="parameters of a study, over params.yaml's")
     arguments = parser.parse_args()
 
@@ -49,25 +54,28 @@ def main() -> None:
             scores = predict(logits, examples.images, settings.batch_size)
             return softmax(scores.astype(float), axis=1)
 
+        reports, run = arguments.reports, arguments.run or arguments.name
         known = _predictions(validation, probabilities_of(validation), classes)
-        write_table(arguments.reports / "validation.csv", known)
+        write_table(reports / f"validation/{run}.csv", known)
         probabilities = probabilities_of(testing)
         predictions = _predictions(testing, probabilities, classes)
-        write_table(arguments.reports / "predictions.csv", predictions)
+        write_table(reports / f"predictions/{run}.csv", predictions)
+        write_table(reports / f"roc/{run}.csv", roc_table(testing.labels, probabilities, classes))
 
-        actual, predicted = testing.labels, probabilities.argmax(axis=1)
-        twin = testing.images.index["twin"].to_numpy()
-        metrics = classification_metrics(
-            actual, predicted, probabilities, classes, parameters.healthy_class
-        )
-        metrics["with_twin_in_training"] = subset_metrics(actual, predicted, twin)
-        metrics["without_twin_in_training"] = subset_metrics(actual, predicted, ~twin)
-        write_json(arguments.reports / "metrics.json", {arguments.name: metrics})
-        write_table(arguments.reports / "roc.csv", roc_table(actual, probabilities, classes))
-        if arguments.grad_cam:
-            examples = _examples(predictions, probabilities.max(axis=1))
-            _write_heat_maps(arguments.grad_cam, examples, model, testing, predicted)
-        done(f"{len(actual)} images, accuracy {metrics['accuracy']:.3f}")
+        images = Images.of(testing.images.index, classes, parameters.healthy_class)
+        metrics = headline(images, Answers(probabilities.argmax(axis=1), probabilities))
+        write_json(reports / f"metrics/{run}.json", {arguments.name: metrics})
+        if arguments.pictures:
+            table = predictions[["path", "actual", "predicted"]].assign(
+                correct=predictions["actual"] == predictions["predicted"],
+                confidence=probabilities.max(axis=1),
+            )
+            wrong = _surest(table[~table["correct"]]).head(MISTAKES)
+            slices = testing.images.images(wrong.index)
+            write_gallery(arguments.pictures / "mistakes" / run, wrong, slices)
+            folder = arguments.pictures / "grad_cam" / run
+            _write_heat_maps(folder, table, model, testing.images, classes)
+        done(f"{len(images.actual)} images, accuracy {metrics['accuracy']:.3f}")
 
 
 def _predictions(examples: Examples, probabilities: np.ndarray, classes: list[str]) -> pd.DataFrame:
@@ -83,34 +91,20 @@ def _predictions(examples: Examples, probabilities: np.ndarray, classes: list[st
     )
 
 
-def _examples(predictions: pd.DataFrame, confidence: np.ndarray) -> pd.DataFrame:
-    """Choose the most confident right and the most confident wrong answer in each class."""
-    table = predictions[["path", "actual", "predicted"]].assign(
-        correct=predictions["actual"] == predictions["predicted"], confidence=confidence
-    )
-    table = table.sort_values("confidence", ascending=False, kind="stable")
-    return (
-        table.groupby(["actual", "correct"], sort=True)
-        .head(1)
-        .sort_values(["actual", "correct"], ascending=[True, False])
-    )
+def _surest(answers: pd.DataFrame) -> pd.DataFrame:
+    return answers.sort_values(["confidence", "path"], ascending=[False, True])
 
 
 def _write_heat_maps(
-    folder: Path, examples: pd.DataFrame, model, testing: Examples, predicted: np.ndarray
+    folder: Path, answers: pd.DataFrame, model, testing: ImageSet, classes: list[str]
 ) -> None:
-    """Write what speaks for the answer in each example, as a picture, and their list."""
-    pixels = testing.images.images(examples.index)
-    heat = grad_cam(model, pixels, predicted[examples.index])
-    names = [f"{place:03}.png" for place in range(len(examples))]
-    with written_aside(folder) as aside:
-        aside.mkdir()
-        for name, slice_, heat_map in zip(names, pixels, heat, strict=True):
-            overlay(slice_, heat_map).save(aside / name, optimize=True)
-        table = examples.rename(columns={"actual": "class"})
-        table = table[["class", "correct", "path", "predicted", "confidence"]]
-        height, width = heat.shape[1:]
-        write_table(aside / "index.csv", table.assign(file=names, height=height, width=width))
+    """Show what speaks for the surest right and the surest wrong answer in each class."""
+    shown = _surest(answers).groupby(["actual", "correct"], sort=True).head(1)
+    shown = shown.sort_values(["actual", "correct"], ascending=[True, False])
+    pixels = testing.images(shown.index)
+    heat = grad_cam(model, pixels, pd.Index(classes).get_indexer(shown["predicted"]))
+    height, width = heat.shape[1:]
+    write_gallery(folder, shown.assign(height=height, width=width), map(overlay, pixels, heat))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """The typed parameters: the single description of params.yaml."""
 
+import ast
 import re
 import reprlib
 import unicodedata
 from functools import partial
+from inspect import isfunction
 from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
@@ -22,9 +24,17 @@ from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 
 from stages.errors import InputError, one_line
+from stages.imaging import balancing
 
+# An architecture is a module and its function; to import one would be to import TensorFlow.
+_FOLDER = Path(__file__).parent / "modeling/architectures"
+ARCHITECTURES = tuple(sorted(path.stem for path in _FOLDER.glob("[!_]*.py")))
+STRATEGIES = tuple(
+    name
+    for name, value in vars(balancing).items()
+    if isfunction(value) and value.__module__ == balancing.__name__ and name[0] != "_"
+)
 Activation = Literal["relu", "tanh", "sigmoid"]
-Strategy = Literal["none", "oversample", "undersample", "class_weight", "augment", "augment_only"]
 Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
 
 # Bounds from above are far beyond use; a number there is a slip that memory would end on.
@@ -138,8 +148,8 @@ class Model(Train):
     the top-level ``activation`` does not name its own.
     """
 
-    architecture: Literal["inception_v3", "model_1", "model_4"]
-    data: Strategy
+    architecture: Literal[ARCHITECTURES]
+    data: Literal[STRATEGIES]
     activation: Activation | None = None
     weights: str = "none"
     fine_tune_layers: Count = 0
@@ -152,11 +162,18 @@ class Model(Train):
 
     @model_validator(mode="after")
     def _weights_have_a_backbone(self):
-        if self.architecture != "inception_v3" and self.weights != "none":
-            raise ValueError(f"takes weights for inception_v3 alone, not for {self.architecture}")
+        if self.weights != "none" and not _takes_weights(self.architecture):
+            known = " and ".join(filter(_takes_weights, ARCHITECTURES))
+            raise ValueError(f"takes weights for {known} alone, not for {self.architecture}")
         if self.weights == "none" and self.fine_tune_epochs:
             raise ValueError("takes fine_tune_epochs with weights alone, but weights is none")
         return self
+
+
+def _takes_weights(architecture: str) -> bool:
+    """Tell whether the function of an architecture has an argument for pretrained weights."""
+    code = ast.parse((_FOLDER / f"{architecture}.py").read_text(encoding="utf-8"))
+    return any(isinstance(node, ast.arg) and node.arg == "weights" for node in ast.walk(code))
 
 
 class Compare(Section):

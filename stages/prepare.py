@@ -16,7 +16,7 @@ from stages.imaging.decoding import decode_accepted
 from stages.imaging.resizing import resize
 from stages.imaging.splitting import in_clusters_of, validation_mask
 from stages.parallel import map_in_order
-from stages.storage import write_images, write_json
+from stages.storage import write_images, write_json, write_table
 
 
 def main() -> None:
@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("dataset", type=Path, help="folder of the data set")
     parser.add_argument("--manifest", required=True, type=Path, help="of the audit")
     parser.add_argument("--output", required=True, type=Path, help="folder for train, val, test")
-    parser.add_argument("--splits", required=True, type=Path, help="file to write the counts to")
+    parser.add_argument("--reports", required=True, type=Path, help="folder to write counts to")
     arguments = parser.parse_args()
 
     with stage("prepare") as done:
@@ -63,7 +63,10 @@ def main() -> None:
             )
             own = islice(images, len(rows))
             write_images(arguments.output / name, index, own, parameters.shard_mb)
-        write_json(arguments.splits, {"splits": _counts(sets, dropped, parameters.classes)})
+        sets_and_rest = sets | {"dropped": dropped}
+        counts = {name: len(rows) for name, rows in sets_and_rest.items()}
+        write_json(arguments.reports / "splits.json", {"images": counts})
+        write_table(arguments.reports / "splits.csv", _by_class(sets_and_rest, parameters.classes))
         done(
             ", ".join(f"{len(rows)} {name}" for name, rows in sets.items())
             + f"; {len(dropped)} Training twins of Testing dropped"
@@ -136,12 +139,18 @@ def _load(path: str, folder: Path, max_pixels: int, size: int, mode: str) -> np.
     return resize(decode_accepted(folder / path, max_pixels), size, mode)
 
 
-def _counts(sets: dict, dropped: pd.DataFrame, classes: list[str]) -> dict:
-    """Count images by set and class, the dropped ones as a set of their own."""
-    return {
-        name: {"all": len(rows), **{c: int((rows["class"] == c).sum()) for c in classes}}
-        for name, rows in {**sets, "dropped": dropped}.items()
-    }
+def _by_class(sets: dict[str, pd.DataFrame], classes: list[str]) -> pd.DataFrame:
+    """Count images, and those with a twin in the other split, by set and class."""
+    return pd.DataFrame(
+        {
+            "set": name,
+            "class": label,
+            "images": (rows["class"] == label).sum(),
+            "with_twin": (rows["twin"] & (rows["class"] == label)).sum(),
+        }
+        for name, rows in sets.items()
+        for label in classes
+    )
 
 
 if __name__ == "__main__":

@@ -16,9 +16,9 @@ from stages.assessment.replicates import (
 )
 from stages.console import stage
 from stages.errors import InputError
-from stages.reporting.figures import FEW_SEEDS, replicates
 from stages.reporting.language import Language
 from stages.reporting.page import study_summary
+from stages.reporting.replicates import FEW_SEEDS, replicates
 from stages.storage import damaged, read_json, read_table, write_json, write_table, write_text
 
 MEASURE = "macro_f1"  # by which arms are judged: every class counts alike
@@ -36,18 +36,14 @@ def main() -> None:
     with stage(f"study@{arguments.name}") as done:
         parameters = params.load(study=arguments.study)
         study, classes = params.load_study(arguments.study), parameters.classes
-        folders = {
-            (arm, seed): arguments.runs / f"{arm}-{seed}"
-            for arm in study.models
-            for seed in study.seeds
-        }
-        tables = {run: _predictions(folder, classes) for run, folder in folders.items()}
+        runs = [(arm, seed) for arm in study.models for seed in study.seeds]
+        tables = {run: _predictions(arguments.runs, run, classes) for run in runs}
         truth = next(iter(tables.values()))
         for run, table in tables.items():
             if not table["path"].equals(truth["path"]):
                 raise InputError(
-                    f"{folders[run]} is of other images than the rest; run "
-                    f"`dvc --cd {arguments.output} repro`"
+                    f"{_file(arguments.runs, 'predictions', run)} is of other images than the "
+                    f"rest; run `dvc --cd {arguments.output} repro`"
                 )
         number = pd.Index(classes).get_indexer
         values, draws = measure_runs(
@@ -66,18 +62,18 @@ def main() -> None:
             measure: contrast_table(values, draws, measure, wanted, parameters.seed)
             for measure in measures
         }
-        ended = {run: _diagnosis(folder, run[0]) for run, folder in folders.items()}
-        runs = pd.DataFrame(
+        ended = {run: _diagnosis(arguments.runs, run) for run in runs}
+        table = pd.DataFrame(
             {
                 "arm": arm,
                 "seed": seed,
                 **{measure: values[measure, arm, seed] for measure in measures},
                 "ended": ended[arm, seed]["verdict"],
             }
-            for arm, seed in folders
+            for arm, seed in runs
         )
         activations = {arm: settings.activation for arm, settings in parameters.models.items()}
-        record = read_json(next(iter(folders.values())) / "training.json")
+        record = read_json(_file(arguments.runs, "training", runs[0]))
         results = {
             "parameters": parameters.model_dump(),
             "study": study.model_dump(),
@@ -91,10 +87,10 @@ def main() -> None:
             "few_seeds": FEW_SEEDS,
         }
         words = Language(parameters.language).words
-        dots = runs.rename(columns={MEASURE: "value"})
+        dots = table.rename(columns={MEASURE: "value"})
         label = words["measures"][MEASURE]
         write_json(arguments.output / "results.json", {arguments.name: _figures(arms)})
-        write_table(arguments.output / "runs.csv", runs)
+        write_table(arguments.output / "runs.csv", table)
         write_table(arguments.output / "contrasts.csv", _stacked(differences))
         figure = replicates(_reference_first(dots, study.reference), words["figures"], label)
         write_text(arguments.output / "figure.svg", figure)
@@ -102,20 +98,27 @@ def main() -> None:
         done(f"{len(study.models)} arms, {len(study.seeds)} seeds")
 
 
-def _predictions(folder: Path, classes: list[str]) -> pd.DataFrame:
-    path = folder / "predictions.csv"
+def _file(runs: Path, kind: str, run: tuple[str, int]) -> Path:
+    """Give the file of a kind that a run wrote."""
+    arm, seed = run
+    return runs / kind / f"{arm}-{seed}.{'json' if kind == 'training' else 'csv'}"
+
+
+def _predictions(runs: Path, run: tuple[str, int], classes: list[str]) -> pd.DataFrame:
+    path = _file(runs, "predictions", run)
     table = read_table(path, ["path", "cluster", "actual", "predicted"])
     if not table[["actual", "predicted"]].isin(classes).all(axis=None):
         raise damaged(path, "it names what is none of the classes")
     return table
 
 
-def _diagnosis(folder: Path, arm: str) -> dict:
+def _diagnosis(runs: Path, run: tuple[str, int]) -> dict:
     """Tell how a run ended, by the signals of its training."""
-    counts = read_json(folder / "training.json")[arm]["class_counts"]
+    counts = read_json(_file(runs, "training", run))[run[0]]["class_counts"]
+    signals = ["step", "layer", "activation", "spread_images"]
     return diagnosis.diagnose(
-        read_table(folder / "signals.csv", ["step", "layer", "activation", "spread_images"]),
-        read_table(folder / "history.csv", ["loss"]),
+        read_table(_file(runs, "signals", run), signals),
+        read_table(_file(runs, "history", run), ["loss"]),
         [count / sum(counts.values()) for count in counts.values()],
     )
 

@@ -9,12 +9,11 @@ import numpy as np
 from stages import params
 from stages.console import stage
 from stages.errors import InputError
-from stages.modeling import architectures, distribution, files, runtime
+from stages.modeling import building, distribution, files, runtime
 from stages.modeling.checkpoints import Checkpoint, key
 from stages.modeling.features import with_features
 from stages.modeling.training import Examples, epoch_length, fit
-from stages.reporting.drawing import draw_architecture
-from stages.storage import read_images, write_json, write_table, write_text
+from stages.storage import read_images, write_json, write_table
 
 
 def main() -> None:
@@ -26,6 +25,7 @@ def main() -> None:
     parser.add_argument("--validation", required=True, type=Path, help="folder of the image set")
     parser.add_argument("--model", required=True, type=Path, help="file to write")
     parser.add_argument("--reports", required=True, type=Path, help="folder to write to")
+    parser.add_argument("--run", help="name of the files to write; the model's unless given")
     parser.add_argument("--study", type=Path, help="parameters of a study, over params.yaml's")
     parser.add_argument("--seed", type=int, help="instead of params.yaml's")
     arguments = parser.parse_args()
@@ -56,8 +56,10 @@ def main() -> None:
             print(f"train@{arguments.name}: {said}", file=sys.stderr, flush=True)
         with distribution.joined(settings, agreed) as replicas:
             runtime.set_seed(seed)
-            model = _build(settings, training.images.size, len(classes))
-            if architectures.frozen_backbone(model):
+            model = building.build(
+                image_size=training.images.size, classes=len(classes), **settings.model_dump()
+            )
+            if building.frozen_backbone(model):
                 kept = arguments.model.parent / ".features"
                 training, validation = (
                     with_features(examples, model, kept / f"{key(taken, inputs)}-{worker}.npy")
@@ -87,7 +89,6 @@ def main() -> None:
         if worker:
             return  # the chief writes it
 
-        seen = len(history) * epoch_length(len(training.labels), settings)
         record = {
             "architecture": settings.architecture,
             "activation": settings.activation,
@@ -99,6 +100,7 @@ def main() -> None:
             "seed": seed,
             "updates": int(signals["step"].iloc[-1]),
             "epochs": len(history),
+            "seen": len(history) * epoch_length(len(training.labels), settings),
             "best_epoch": int(best["epoch"]),
             "val_loss": float(best["val_loss"]),
             "val_accuracy": float(best["val_accuracy"]),
@@ -107,31 +109,13 @@ def main() -> None:
             **taken,
         }
         files.save(model, arguments.model)
-        write_table(arguments.reports / "history.csv", history)
-        write_table(arguments.reports / "signals.csv", signals)
-        write_text(arguments.reports / "summary.txt", files.summary(model))
-        draw_architecture(arguments.reports / "architecture.svg", files.layer_table(model))
-        write_json(arguments.reports / "training.json", {arguments.name: record})
-        write_json(
-            arguments.reports / "timing.json",
-            {arguments.name: {"seconds": seconds, "images_per_second": seen / seconds}},
-        )
+        reports, run = arguments.reports, arguments.run or arguments.name
+        write_table(reports / f"history/{run}.csv", history)
+        write_table(reports / f"signals/{run}.csv", signals)
+        write_table(reports / f"layers/{run}.csv", files.layer_table(model))
+        write_json(reports / f"training/{run}.json", {arguments.name: record})
+        write_json(reports / f"timing/{run}.json", {arguments.name: {"seconds": seconds}})
         checkpoint.remove()
-
-
-def _build(settings: params.Model, image_size: int, classes: int):
-    """Build the model that the settings describe."""
-    options = {"weights": settings.weights} if settings.architecture == "inception_v3" else {}
-    return architectures.build(
-        settings.architecture,
-        image_size,
-        classes,
-        activation=settings.activation,
-        dropout=settings.dropout,
-        l2=settings.l2,
-        batch_norm=settings.batch_norm,
-        **options,
-    )
 
 
 if __name__ == "__main__":

@@ -20,17 +20,16 @@ settings.register_profile("whatever the machine does else", deadline=None)
 settings.load_profile("whatever the machine does else")
 
 ROOT = Path(__file__).parent.parent
-# Seconds instead of minutes: few small images, one epoch, and no InceptionV3, which takes longest
-# to build whatever its size; tests/modeling trains that one.
+# Seconds instead of minutes: few small images, one epoch, and two models, which differ in whether
+# they share the top-level activation, and in their strategy. InceptionV3 takes longest to build
+# whatever its size; tests/modeling trains that one.
+MODELS = ["model_1", "model_3"]
 SMALL = {
     "image_size": 32,
     "phantom": {"training": 80, "testing": 40, "size": 128}
     | {"reencoded": 5, "rescaled": 2, "brightened": 2, "mislabelled": 2},
     "train": {"epochs": 1},
-    "models": {
-        "baseline": {"architecture": "model_4", "epochs": 1},
-        "model_4": {"epochs": 1},
-    },
+    "models": {"model_1": {"epochs": 1}, "model_3": {"architecture": "model_4", "data": "augment"}},
 }
 
 
@@ -70,6 +69,22 @@ def modified(folder, pattern):
         with suppress(FileNotFoundError):
             times[path] = path.stat().st_mtime_ns
     return times
+
+
+def pytest_collection_modifyitems(items):
+    """Run the files that take long first, so that no process has one left when the others end."""
+    items.sort(key=lambda item: item.path.parent != ROOT / "tests")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say how many of the tests that need several processes or servers ran, and how many not."""
+    reports = {
+        how: sum("machines" in report.keywords for report in terminalreporter.stats.get(how, []))
+        for how in ("passed", "failed", "error", "skipped")
+    }
+    if any(reports.values()):
+        said = ", ".join(f"{count} {how}" for how, count in reports.items() if count)
+        terminalreporter.write_line(f"Of several processes, clusters and servers: {said}.")
 
 
 class Project:
@@ -128,6 +143,28 @@ class Project:
         _merge(content, sections)
         YAML().dump(content, path)
 
+    def keep_models(self, *names):
+        """Remove every other model from the two files that name models."""
+        path = self.folder / "params.yaml"
+        content = YAML(typ="safe").load(path)
+        content["models"] = {name: content["models"][name] for name in names}
+        YAML().dump(content, path)
+        path = self.folder / "dvc.yaml"
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        row = re.compile(r" +(\w+): \{activation: ")
+        kept = [line for line in lines if not (found := row.match(line)) or found[1] in names]
+        path.write_text("".join(kept), encoding="utf-8")
+
+    def add_model(self, name, **settings):
+        """Add a model as README says: its parameters, and its line in dvc.yaml."""
+        self.set(models={name: settings})
+        path = self.folder / "dvc.yaml"
+        table = "    foreach: # a model that shares the top-level activation says so here\n"
+        line = f'      {name}: {{activation: "${{activation}}", of: "${{models.{name}}}"}}\n'
+        text = path.read_text(encoding="utf-8")
+        assert table in text
+        path.write_text(text.replace(table, table + line), encoding="utf-8")
+
     def copy(self, folder):
         return Project(shutil.copytree(self.folder, folder, symlinks=True))
 
@@ -178,6 +215,7 @@ def fresh(tmp_path_factory):
     (project.folder / "dvc.lock").unlink(missing_ok=True)
     project.git("init", "--quiet", "--initial-branch=main")
     project.set(**SMALL)
+    project.keep_models(*MODELS)
     project.commit("small parameters")
     return project
 
@@ -218,7 +256,7 @@ def project(reproduced, tmp_path):
 def small_backbone(monkeypatch):
     """Let a network of four layers stand for InceptionV3's, which takes a minute to train.
 
-    What is particular to the real one is left to tests/modeling/test_architectures.py and
+    What is particular to the real one is left to tests/modeling/test_building.py and
     test_grad_cam.py.
     """
     import keras  # which most tests do without

@@ -517,9 +517,9 @@ PARAMETERS = [
     Fault("a data set's name that a shell would run", "ends: dataset is 'data/$(touch pwned)', but",
           _changed("dataset", "data/$(touch pwned)")),
     Fault("a model's name that a shell would run", "ends: models.x; touch pwned",
-          _changed("models.x; touch pwned", {"architecture": "model_4", "data": "none"})),
+          _changed("models.x; touch pwned", {"architecture": "model_1", "data": "none"})),
     Fault("a model's name that leads out of the folder", "ends: models.../x",
-          lambda path: _changed("models", {"../x": {"architecture": "model_4", "data": "none"}})(
+          lambda path: _changed("models", {"../x": {"architecture": "model_1", "data": "none"}})(
               path)),
 ]  # fmt: skip
 
@@ -584,8 +584,8 @@ def _pickle(path: Path) -> None:
 MANIFEST = "data/audit/manifest.csv"
 INDEX, SHARD = "data/prepared/train/index.csv", "data/prepared/train/images-00000.npy"
 TESTED = "data/prepared/test/images-00000.npy"
-ANSWERS, METRICS = "reports/model_4/predictions.csv", "reports/model_4/metrics.json"
-COMPARISON = "reports/comparison.json"
+ANSWERS, TRAINING = "reports/predictions/model_1.csv", "reports/training/model_1.json"
+COMPARISON, MAPS = "reports/comparison/figures.json", "reports/pictures/grad_cam/model_1"
 ACCEPTED = ("accepted", "True")
 DAMAGED = "is damaged"
 
@@ -642,63 +642,67 @@ RESULTS = [
           _cell("weight", "-1"), f"balance {INDEX}"),
     Fault("index with text for a cluster", f"ends: index.csv {DAMAGED}, cluster is not all numbers",
           _cell("cluster", "x"), f"balance {INDEX}"),
-    Fault("predictions with NaN", f"ends: predictions.csv {DAMAGED}", _cell(4, ""),
+    Fault("predictions with NaN", f"ends: model_1.csv {DAMAGED}", _cell(4, ""),
           f"compare {ANSWERS}"),
-    Fault("predictions with text for a number", f"ends: predictions.csv {DAMAGED}", _cell(4, "x"),
+    Fault("predictions with text for a number", f"ends: model_1.csv {DAMAGED}", _cell(4, "x"),
           f"compare {ANSWERS}"),
-    Fault("predictions that add up to more than 1", f"ends: predictions.csv {DAMAGED}",
+    Fault("predictions that add up to more than 1", f"ends: model_1.csv {DAMAGED}",
           _cell(4, "1.5"), f"compare {ANSWERS}"),
-    Fault("predictions without a class", f"ends: predictions.csv {DAMAGED}, it lacks 1e3",
+    Fault("predictions without a class", f"ends: model_1.csv {DAMAGED}, it lacks 1e3",
           _table(lambda table: table.drop(columns="1e3")), f"compare {ANSWERS}"),
-    Fault("predictions of another class", f"ends: predictions.csv {DAMAGED}",
+    Fault("predictions of another class", f"ends: model_1.csv {DAMAGED}",
           _cell("predicted", "glioma"), f"compare {ANSWERS}"),
     Fault("predictions of which one is not the likeliest class",
-          f"ends: predictions.csv {DAMAGED}, predicted is not the likeliest class",
+          f"ends: model_1.csv {DAMAGED}, predicted is not the likeliest class",
           _table(lambda table: table.assign(predicted=[
               CLASSES[(CLASSES.index(name) + 1) % 4] for name in table["predicted"]])),
           f"compare {ANSWERS}"),
-    Fault("predictions of too few images", "ends: predictions.csv is of other images",
+    Fault("predictions of too few images", "ends: model_1.csv is of other images",
           _table(lambda table: table.iloc[1:]), f"compare {ANSWERS}"),
-    Fault("predictions in another order", "ends: predictions.csv is of other images",
+    Fault("predictions in another order", "ends: model_1.csv is of other images",
           _table(lambda table: table.iloc[::-1]), f"compare {ANSWERS}"),
-    Fault("predictions cut", "ends: predictions.csv", _cut(0.5), f"compare {ANSWERS}"),
-    Fault("metrics cut", f"ends: metrics.json {DAMAGED}", _cut(0.5), f"report {METRICS}"),
-    Fault("metrics empty", f"ends: metrics.json {DAMAGED}", _cut(0), f"report {METRICS}"),
-    Fault("metrics with NaN", f"ends: metrics.json {DAMAGED}",
-          _json(lambda found: found["model_4"].update(accuracy=float("nan"))), f"report {METRICS}"),
-    Fault("metrics without a figure", f"ends: metrics.json {DAMAGED}, it lacks per_class",
-          _json(lambda found: found["model_4"].pop("per_class")), f"report {METRICS}"),
-    Fault("metrics of another model", f"ends: metrics.json {DAMAGED}, it lacks model_4",
-          _text('{"model_9": {}}'), f"report {METRICS}"),
-    Fault("metrics that are a list", f"ends: metrics.json {DAMAGED}", _text("[1, 2]"),
-          f"report {METRICS}"),
-    Fault("comparison cut", f"ends: comparison.json {DAMAGED}", _cut(0.5), f"report {COMPARISON}"),
-    Fault("comparison with NaN", f"ends: comparison.json {DAMAGED}",
-          _json(lambda found: found["comparison"]["classifiers"]["model_4"]["accuracy"].update(
+    Fault("predictions cut", "ends: model_1.csv", _cut(0.5), f"compare {ANSWERS}"),
+    Fault("record of a training cut", f"ends: model_1.json {DAMAGED}", _cut(0.5),
+          f"report {TRAINING}"),
+    Fault("record of a training empty", f"ends: model_1.json {DAMAGED}", _cut(0),
+          f"report {TRAINING}"),
+    Fault("record of a training with NaN", f"ends: model_1.json {DAMAGED}",
+          _json(lambda found: found["model_1"].update(val_loss=float("nan"))),
+          f"report {TRAINING}"),
+    Fault("record of a training without a number", f"ends: model_1.json {DAMAGED}, it lacks epochs",
+          _json(lambda found: found["model_1"].pop("epochs")), f"report {TRAINING}"),
+    Fault("record of another model", f"ends: model_1.json {DAMAGED}, it lacks model_1",
+          _text('{"model_9": {}}'), f"report {TRAINING}"),
+    Fault("record of a training as a list", f"ends: model_1.json {DAMAGED}", _text("[1, 2]"),
+          f"report {TRAINING}"),
+    Fault("comparison cut", f"ends: figures.json {DAMAGED}", _cut(0.5), f"report {COMPARISON}"),
+    Fault("comparison with NaN", f"ends: figures.json {DAMAGED}",
+          _json(lambda found: found["classifiers"]["model_1"]["accuracy"].update(
               value=float("nan"))), f"report {COMPARISON}"),
-    Fault("comparison without a figure", f"ends: comparison.json {DAMAGED}, it lacks classifiers",
-          _json(lambda found: found["comparison"].pop("classifiers")), f"report {COMPARISON}"),
-    Fault("comparison with text for a number", f"ends: comparison.json {DAMAGED}",
-          _json(lambda found: found["comparison"]["classifiers"]["model_4"]["accuracy"].update(
+    Fault("comparison without a figure", f"ends: figures.json {DAMAGED}, it lacks classifiers",
+          _json(lambda found: found.pop("classifiers")), f"report {COMPARISON}"),
+    Fault("comparison with text for a number", f"ends: figures.json {DAMAGED}",
+          _json(lambda found: found["classifiers"]["model_1"]["accuracy"].update(
               value="high")), f"report {COMPARISON}"),
     Fault("comparison with a number for a mapping",
           "ends: what reports holds does not fit together",
-          _json(lambda found: found["comparison"]["classifiers"].update(model_4=1)),
+          _json(lambda found: found["classifiers"].update(model_1=1)),
           f"report {COMPARISON}"),
-    Fault("counts of the audit missing", f"ends: audit.json {DAMAGED}, it lacks refused",
-          _json(lambda found: found["audit"].pop("refused")), "report reports/audit.json"),
-    Fault("drawing of a model with a script in it",
-          f"ends: architecture.svg {DAMAGED}, it is no drawing of ours",
-          lambda path: path.write_text(
-              path.read_text("utf-8").replace("</svg>", "<script>alert(1)</script></svg>"),
-              "utf-8"),
-          "report reports/model_4/architecture.svg"),
+    Fault("counts of the audit missing", f"ends: findings.json {DAMAGED}, it lacks refused",
+          _json(lambda found: found.pop("refused")), "report reports/audit/findings.json"),
+    Fault("strategies that are none", f"ends: data/strategies.json {DAMAGED}",
+          _text('{"strategies": ["../mine"]}'), "balance data/strategies.json"),
+    Fault("counts of images that are none",
+          f"ends: splits.csv {DAMAGED}, images is not all numbers", _cell("images", "many"),
+          "report reports/splits.csv"),
+    Fault("layers without their shapes", f"ends: model_1.csv {DAMAGED}, it lacks shape",
+          _table(lambda table: table.drop(columns="shape")), "report reports/layers/model_1.csv"),
     Fault("heat map that leads out of its folder", f"ends: index.csv {DAMAGED}",
-          _cell("file", "../../../elsewhere/1.png"), "report reports/model_4/grad_cam/index.csv"),
+          _cell("file", "../../../elsewhere/1.png"), f"report {MAPS}/index.csv"),
     Fault("heat map cut", f"ends: 000.png {DAMAGED}", _cut(0.5),
-          "report reports/model_4/grad_cam/000.png"),
-    Fault("history without a best epoch", f"ends: history.csv {DAMAGED}, it has not one best",
-          _table(lambda table: table.assign(best="False")), "report reports/model_4/history.csv"),
+          f"report {MAPS}/000.png"),
+    Fault("history without a best epoch", f"ends: model_1.csv {DAMAGED}, it has not one best",
+          _table(lambda table: table.assign(best="False")), "report reports/history/model_1.csv"),
 ]  # fmt: skip
 
 

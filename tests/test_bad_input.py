@@ -30,18 +30,18 @@ PREPARED = [f"--{a}=data/prepared/{b}" for a, b in
             (("training", "train"), ("validation", "val"), ("testing", "test"))]  # fmt: skip
 MANIFEST = f"--manifest={faults.MANIFEST}"
 STAGES = {
-    "check": (check, ["data/dataset.json"]),
-    "audit": (
-        audit,
-        [MINE, MANIFEST, "--conflicts=reports/label_conflicts.csv", "--report=reports/audit.json"],
+    "check": (check, ["data/dataset.json", "--strategies=data/strategies.json"]),
+    "audit": (audit, [MINE, MANIFEST, "--reports=reports"]),
+    "prepare": (prepare, [MINE, MANIFEST, "--output=data/prepared", "--reports=reports"]),
+    "balance": (
+        balance,
+        [
+            *("--in-use=data/strategies.json", "--training=data/prepared/train"),
+            *("--output=data/balanced", "--pictures=reports/pictures"),
+        ],
     ),
-    "prepare": (
-        prepare,
-        [MINE, MANIFEST, "--output=data/prepared", "--splits=reports/splits.json"],
-    ),
-    "balance": (balance, ["none", "--training=data/prepared/train", "--output=data/balanced/none"]),
     "compare": (compare, [*PREPARED, "--reports=reports"]),
-    "report": (report, [MINE, "--reports=reports", MANIFEST, "--prepared=data/prepared"]),
+    "report": (report, ["--reports=reports"]),
 }
 
 
@@ -237,7 +237,7 @@ def test_an_accent_is_the_same_in_either_way_of_unicode(tmp_path, monkeypatch, s
     for split in ("train", "test"):
         index = pd.read_csv(tmp_path / f"data/prepared/{split}/index.csv")
         assert set(index["label"]) == {one, "b"}
-    found = json.loads((tmp_path / "reports/audit.json").read_text("utf-8"))["audit"]
+    found = json.loads((tmp_path / "reports/audit/findings.json").read_text("utf-8"))
     assert found["refused"] == 0
 
 
@@ -253,7 +253,7 @@ def test_what_lies_beside_the_splits_and_the_classes_is_named(tmp_path, monkeypa
     said = capsys.readouterr().out
     assert "files beside Training and Testing, not used: Validation (12), labels.csv (1)" in said
     assert "files of folders that are no class, refused: Training/A (6)" in said
-    found = json.loads((tmp_path / "reports/audit.json").read_text("utf-8"))["audit"]
+    found = json.loads((tmp_path / "reports/audit/findings.json").read_text("utf-8"))
     assert found["unused"] == {"Validation": 12, "labels.csv": 1}
 
 
@@ -266,7 +266,8 @@ def test_the_table_that_comes_with_the_phantoms_is_not_said_to_be_unused(
     monkeypatch.chdir(tmp_path)
     assert said_by("audit", monkeypatch) is None
     assert "not used" not in capsys.readouterr().out
-    assert "unused" not in (tmp_path / "reports/audit.json").read_text("utf-8")
+    found = json.loads((tmp_path / "reports/audit/findings.json").read_text("utf-8"))
+    assert found["unused"] == {}
 
 
 @pytest.mark.parametrize("fault", of(faults.PARAMETERS))
@@ -286,7 +287,7 @@ def benchmarked(fresh, tmp_path_factory):
     project = fresh.copy(tmp_path_factory.mktemp("bad") / "my project é")
     listed = [fault for fault in faults.CONTENTS if "link" not in fault.what]
     write_mine(project.folder / MINE, listed)
-    _keep_one_model(project)
+    project.keep_models("model_1")
     project.set(dataset=MINE, classes=CLASSES, healthy_class=HEALTHY)
     project.set(audit={"max_refused": 0.9}, compare={"resamples": 200})
     project.set(phantom={"training": 20, "testing": 20})  # which is drawn, but not used
@@ -297,43 +298,27 @@ def benchmarked(fresh, tmp_path_factory):
     return project
 
 
-def _keep_one_model(project):
-    path = project.folder / "dvc.yaml"
-    pipeline = yaml.safe_load(path.read_text(encoding="utf-8"))
-    stages = pipeline["stages"]
-    stages["train"]["foreach"] = {"model_4": stages["train"]["foreach"]["model_4"]}
-    stages["balance"]["foreach"] = ["${models.model_4.data}"]
-    for name in ("compare", "report"):
-        others = re.compile(r"reports/(baseline|model_[123])$")
-        stages[name]["deps"] = [dep for dep in stages[name]["deps"] if not others.match(dep)]
-    path.write_text(yaml.safe_dump({"stages": stages}, sort_keys=False), encoding="utf-8")
-    path = project.folder / "params.yaml"
-    parameters = YAML(typ="safe").load(path)
-    parameters["models"] = {"model_4": parameters["models"]["model_4"]}
-    YAML().dump(parameters, path)
-
-
 def test_all_faulty_files_at_once_are_benchmarked_by_dvc(benchmarked):
     folder = benchmarked.folder
     assert re.search(r"audit: \d+ files, \d+ refused", benchmarked.said)
-    conflicts = pd.read_csv(folder / "reports/label_conflicts.csv")
+    conflicts = pd.read_csv(folder / "reports/audit/label_conflicts.csv")
     assert list(conflicts["path"].str.rpartition("/")[2]) == ["conflict.png"] * 2
     assert not list(folder.rglob("pwned"))
-    splits = yaml.safe_load((folder / "reports/splits.json").read_text("utf-8"))["splits"]
-    assert splits["train"][CLASSES[3]] == 1
-    assert splits["test"][CLASSES[2]] == 0
-    assert splits["dropped"] == {"all": 1} | dict.fromkeys(CLASSES, 0) | {HEALTHY: 1}
+    splits = pd.read_csv(folder / "reports/splits.csv").set_index(["set", "class"])["images"]
+    assert splits["train", CLASSES[3]] == 1
+    assert splits["test", CLASSES[2]] == 0
+    assert splits["dropped"].to_dict() == dict.fromkeys(CLASSES, 0) | {HEALTHY: 1}
 
 
 def test_a_class_that_testing_lacks_is_in_no_average_of_any_stage(benchmarked):
     reports = benchmarked.folder / "reports"
-    answers = pd.read_csv(reports / "model_4/predictions.csv", keep_default_na=False)
+    answers = pd.read_csv(reports / "predictions/model_1.csv", keep_default_na=False)
     present = sorted(set(answers["actual"]))
     absent = CLASSES[2]
     assert set(CLASSES) - set(present) == {absent}
-    metrics = json.loads((reports / "model_4/metrics.json").read_text("utf-8"))["model_4"]
-    comparison = json.loads((reports / "comparison.json").read_text("utf-8"))["comparison"]
-    found = comparison["classifiers"]["model_4"]
+    metrics = json.loads((reports / "metrics/model_1.json").read_text("utf-8"))["model_1"]
+    comparison = json.loads((reports / "comparison/figures.json").read_text("utf-8"))
+    found = comparison["classifiers"]["model_1"]
     expected = precision_recall_fscore_support(
         answers["actual"],
         answers["predicted"],
@@ -342,18 +327,17 @@ def test_a_class_that_testing_lacks_is_in_no_average_of_any_stage(benchmarked):
         zero_division=0,
     )
     for name, value in zip(("precision", "recall", "f1"), expected, strict=False):
-        assert metrics["macro"][name] == pytest.approx(value)
         assert found[f"macro_{name}"]["value"] == pytest.approx(value)
+    assert metrics["macro_f1"] == found["macro_f1"]["value"]
     aucs = [roc_auc_score(answers["actual"] == name, answers[name]) for name in present]
     assert metrics["macro_auc"] == pytest.approx(np.mean(aucs))
     assert found["macro_auc"]["value"] == pytest.approx(np.mean(aucs))
     for name in ("precision", "recall", "f1", "auc"):
-        assert metrics["per_class"][absent][name] is None
         assert found["per_class"][absent][name]["value"] is None
     said = "Testing has no image of {}: that class has no figures here"
     assert said.format(f"<b>{absent}</b>") in (reports / "index.html").read_text("utf-8")
     assert said.format(absent) in (reports / "report.md").read_text("utf-8")
-    assert "model_4.macro.f1" in benchmarked.dvc("metrics", "show")
+    assert "model_1.macro_f1" in benchmarked.dvc("metrics", "show")
 
 
 def test_names_are_escaped_in_the_page_and_in_markdown(benchmarked):
@@ -363,17 +347,18 @@ def test_names_are_escaped_in_the_page_and_in_markdown(benchmarked):
     assert "&lt;b&gt;no|tumour é" in html
     markdown = (benchmarked.folder / "reports/report.md").read_text("utf-8")
     rows = [line for line in markdown.splitlines() if line.startswith("|")]
-    assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows}) == 1
+    widths = [len(re.findall(r"(?<!\\)\|", row)) for row in rows]
+    assert set(widths) == {9, 7}  # of all classes, and by class
 
 
 def test_dvc_makes_again_what_was_edited_between_stages(benchmarked, tmp_path):
     project = benchmarked.copy(tmp_path / "my project é")
-    for path in (faults.MANIFEST, faults.SHARD, faults.ANSWERS, faults.METRICS, faults.COMPARISON):
+    for path in (faults.MANIFEST, faults.SHARD, faults.ANSWERS, faults.TRAINING, faults.COMPARISON):
         with open(project.folder / path, "ab") as file:
             file.write(b" ")
     status = yaml.safe_load(project.dvc("status", "--json", "dvc.yaml"))
     changed = {name for name, found in status.items() if "changed outs" in str(found)}
-    assert changed == {"audit", "prepare", "evaluate@model_4", "compare"}
+    assert changed == {"audit", "prepare", "train@model_1", "evaluate@model_1", "compare"}
 
 
 @pytest.mark.parametrize("fault", of(faults.RESULTS))

@@ -26,11 +26,10 @@ from stages.imaging.twins import find_twins
 from stages.parallel import map_in_order
 
 distributed = pytest.importorskip("distributed", reason="`make cluster` installs Dask")
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="sends signals")
+pytestmark = [pytest.mark.machines, pytest.mark.skipif(os.name == "nt", reason="sends signals")]
 
 ROOT = Path(__file__).parent.parent
-AUDIT = "audit data/phantom --manifest made/manifest.csv --conflicts made/conflicts.csv "
-AUDIT += "--report made/audit.json"
+AUDIT = "audit data/phantom --manifest made/manifest.csv --reports made"
 
 
 @contextmanager
@@ -167,7 +166,7 @@ def same_as_committed(project):
     pairs = {
         "made/manifest.csv": "data/audit/manifest.csv",
         "made/audit.json": "reports/audit.json",
-        "made/conflicts.csv": "reports/label_conflicts.csv",
+        "made/audit/findings.json": "reports/audit/findings.json",
     }
     return all(
         (project.folder / one).read_bytes() == (project.folder / other).read_bytes()

@@ -15,7 +15,9 @@ from stages.storage import read_json, write_images
 
 ROOT = Path(__file__).parent.parent
 CLASSES = ["01", "NA", "no_tumor"]  # names that a table would take for a number and for nothing
-OUTPUTS = ("comparison.json", "comparison.csv", "intervals.csv", "reliability.csv")
+TABLES = ("differences", "intervals", "reliability")
+OUTPUTS = ("comparison.json", "comparison/figures.json")
+OUTPUTS += tuple(f"comparison/{name}.csv" for name in TABLES)
 
 
 def write_set(folder, labels, generator, twins=0):
@@ -63,12 +65,13 @@ def project(tmp_path):
     generator = np.random.default_rng(0)
     write_set(tmp_path / "train", [0] * 20 + [1] * 30 + [2] * 10, generator)
     sets = {
-        "validation.csv": write_set(tmp_path / "val", np.arange(60) % 3, generator),
-        "predictions.csv": write_set(tmp_path / "test", np.arange(90) % 3, generator, twins=30),
+        "validation": write_set(tmp_path / "val", np.arange(60) % 3, generator),
+        "predictions": write_set(tmp_path / "test", np.arange(90) % 3, generator, twins=30),
     }
     for name, skill in (("good", 4), ("poor", 1)):
-        for file, index in sets.items():
-            write_answers(tmp_path / "reports" / name / file, index, skill, generator)
+        for kind, index in sets.items():
+            path = tmp_path / f"reports/{kind}/{name}.csv"
+            write_answers(path, index, skill, generator)
     return tmp_path
 
 
@@ -90,7 +93,7 @@ def run(folder, **environment):
 def result(folder):
     done = run(folder)
     assert done.returncode == 0, done.stderr
-    return read_json(folder / "reports/comparison.json")["comparison"]
+    return read_json(folder / "reports/comparison/figures.json")
 
 
 def refusal(folder):
@@ -120,6 +123,15 @@ def test_the_comparison_has_every_classifier_and_names_what_was_compared(project
     assert found["threshold"]["models"]["good"]["validation_sensitivity"] >= 0.99
 
 
+def test_what_metrics_show_is_the_recommended_model_and_what_needs_none(project):
+    found = result(project)["classifiers"]
+    shown = read_json(project / "reports/comparison.json")
+    others = {
+        name: {"accuracy": found[name]["accuracy"]["value"]} for name in ("look_up", "majority")
+    }
+    assert shown == {"recommended": "good"} | others
+
+
 def test_the_look_up_and_the_majority_class_come_from_training(project):
     found = result(project)["classifiers"]
     assert found["look_up"]["accuracy"]["value"] == 1  # the classes differ in brightness
@@ -132,10 +144,9 @@ def test_the_tables_hold_the_figures_of_the_comparison(project):
     found = result(project)
     read = {"keep_default_na": False, "na_values": [""], "dtype": {"class": str}}
     tables = {
-        name: pd.read_csv(project / "reports" / f"{name}.csv", **read)
-        for name in ("comparison", "intervals", "reliability")
+        name: pd.read_csv(project / f"reports/comparison/{name}.csv", **read) for name in TABLES
     }
-    pairs = tables["comparison"].set_index(["a", "b", "measure"])
+    pairs = tables["differences"].set_index(["a", "b", "measure"])
     row = pairs.loc["good", "look_up", "macro_f1"]
     expected = found["pairs"]["good - look_up"]["macro_f1"]
     assert row["difference"] == expected["value"]
@@ -183,26 +194,26 @@ def test_too_few_resamples_for_so_many_pairs_are_said_to_be(project):
 
 
 def test_answers_of_other_images_are_refused(project):
-    path = project / "reports/poor/predictions.csv"
+    path = project / "reports/predictions/poor.csv"
     edit(path, lambda table: table.assign(path=table["path"].str.replace("test/", "old/")))
-    assert "reports/poor/predictions.csv is of other images" in refusal(project)
+    assert "reports/predictions/poor.csv is of other images" in refusal(project)
 
 
 def test_answers_of_fewer_images_are_refused(project):
-    edit(project / "reports/good/validation.csv", lambda table: table[:-1])
-    assert "reports/good/validation.csv is of other images" in refusal(project)
+    edit(project / "reports/validation/good.csv", lambda table: table[:-1])
+    assert "reports/validation/good.csv is of other images" in refusal(project)
 
 
 @pytest.mark.parametrize(
     ("column", "value"), [("NA", "much"), ("01", ""), ("no_tumor", "1.5"), ("predicted", "cat")]
 )
 def test_damaged_answers_are_refused(project, column, value):
-    edit(project / "reports/good/predictions.csv", lambda table: table.assign(**{column: value}))
-    assert "reports/good/predictions.csv is damaged" in refusal(project)
+    edit(project / "reports/predictions/good.csv", lambda table: table.assign(**{column: value}))
+    assert "reports/predictions/good.csv is damaged" in refusal(project)
 
 
 def test_answers_without_a_class_are_refused(project):
-    edit(project / "reports/good/predictions.csv", lambda table: table.drop(columns="NA"))
+    edit(project / "reports/predictions/good.csv", lambda table: table.drop(columns="NA"))
     assert "it lacks NA" in refusal(project)
 
 

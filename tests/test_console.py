@@ -101,7 +101,7 @@ def test_ctrl_c_ends_a_stage_and_its_workers_without_a_word(start, tmp_path):
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="looks at what a process has loaded")
-@pytest.mark.parametrize(("module", "library"), [("train", "tensorflow"), ("report", "matplotlib")])
+@pytest.mark.parametrize(("module", "library"), [("train", "tensorflow"), ("compare", "scipy")])
 def test_ctrl_c_ends_a_stage_without_a_word_while_it_still_imports(start, module, library):
     stage = start("-m", f"stages.{module}", "--help", cwd=ROOT)
     loaded = Path(f"/proc/{stage.pid}/maps")
@@ -206,7 +206,7 @@ def test_the_workers_of_a_killed_stage_end(start, tmp_path):
 
 
 def test_a_stage_run_outside_of_the_project_says_where_to_stand(start):
-    stage = start("-m", "stages.check", "dataset.json")
+    stage = start("-m", "stages.check", "dataset.json", "--strategies", "strategies.json")
     said = stage.communicate()[1]
     assert stage.returncode == 1
     assert said == "check: params.yaml is missing here; run from the project's root\n"

@@ -19,7 +19,7 @@ PARAMETERS = params.load(ROOT / "params.yaml")
 
 
 def accuracy_of(model):
-    path = ROOT / "reports" / model / "metrics.json"
+    path = ROOT / f"reports/metrics/{model}.json"
     return json.loads(path.read_text(encoding="utf-8"))[model]["accuracy"]
 
 

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from conftest import ROOT, SEARCH, Project, blocks
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="sends signals")
+pytestmark = [pytest.mark.machines, pytest.mark.skipif(os.name == "nt", reason="sends signals")]
 GRID = (sys.executable, "tools/grid.py")
 COMMITTED = "0.5"
 ONE_POINT = ("-S", "prepare.validation=0.1", "prepare")

@@ -23,7 +23,7 @@ from conftest import paths_below
 from stages.storage import read_images, write_images
 
 ROOT = Path(__file__).parent.parent
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="sends signals")
+pytestmark = [pytest.mark.machines, pytest.mark.skipif(os.name == "nt", reason="sends signals")]
 PAGE = "reports/index.html"  # shows how long training took, by the clock
 
 
@@ -49,8 +49,8 @@ VICTIMS = {  # a stage: what is killed, the stage, its DVC or both; and when
     "phantom": ("both", "writes"),
     "audit": ("stage", "starts"),
     "prepare": ("dvc", "writes"),
-    "balance@augment": ("stage", "writes"),
-    "evaluate@model_4": ("both", "starts"),
+    "balance": ("stage", "writes"),
+    "evaluate@model_1": ("both", "starts"),
     "compare": ("dvc", "starts"),
     "report": ("both", "starts"),
 }
@@ -102,7 +102,7 @@ def test_however_a_stage_is_killed_the_next_repro_ends_as_if_nothing_had_been(
 
 
 def test_what_a_killed_stage_leaves_behind_is_no_dependency_of_another(project):
-    for folder in ("reports/model_1", "data/prepared/train"):
+    for folder in ("reports/metrics", "data/prepared/train"):
         (project.folder / folder / ".metrics.json.partial.json").write_text("{")
     assert json.loads(project.dvc("status", "--json", "dvc.yaml")) == {}
     assert project.git("status", "--short") == ""
@@ -140,18 +140,17 @@ SETS = "--training data/prepared/train --validation data/prepared/val --testing 
 # What each stage writes to the folder `full`; its inputs are those of the project.
 COMMANDS = {
     "phantom": "full/phantom",
-    "check": "full/dataset.json",
-    "audit": "data/phantom --manifest full/manifest.csv --conflicts full/conflicts.csv "
-    "--report full/audit.json",
-    "prepare": "data/phantom --manifest data/audit/manifest.csv --output full --splits full/s.json",
-    "balance": "augment --training data/prepared/train --output full/augment",
-    "train": "model_4 --activation relu --training data/balanced/none "
-    "--validation data/prepared/val --model full/model_4.keras --reports full",
-    "evaluate": "model_4 --model models/model_4.keras --validation data/prepared/val "
-    "--testing data/prepared/test --reports full --grad-cam full/grad_cam",
+    "check": "full/dataset.json --strategies full/strategies.json",
+    "audit": "data/phantom --manifest full/manifest.csv --reports full",
+    "prepare": "data/phantom --manifest data/audit/manifest.csv --output full --reports full",
+    "balance": "--in-use data/strategies.json --training data/prepared/train "
+    "--output full/balanced",
+    "train": "model_1 --activation relu --training data/balanced/none "
+    "--validation data/prepared/val --model full/model_1.keras --reports full",
+    "evaluate": "model_1 --model models/model_1.keras --validation data/prepared/val "
+    "--testing data/prepared/test --reports full --pictures full/pictures",
     "compare": f"{SETS} --reports full",
-    "report": "data/phantom --manifest data/audit/manifest.csv --prepared data/prepared "
-    "--reports full",
+    "report": "--reports full",
 }
 ROOM = {"phantom": 200, "check": 0, "train": 300, "evaluate": 40, "report": 300}  # KiB; else 8
 

@@ -15,7 +15,7 @@ from scipy.stats import spearmanr
 
 from stages import params
 from stages.imaging.phantom import draw_slice
-from stages.modeling import architectures, runtime, training
+from stages.modeling import building, runtime, training
 from stages.storage import ImageSet, read_images, write_images, write_table
 from tests.conftest import ROOT
 from tests.modeling.small import SETTINGS
@@ -96,7 +96,7 @@ def test_an_epoch_mixes_the_shards_of_a_set_as_chance_would(tmp_path):
     settings = SimpleNamespace(**SETTINGS | {"epochs": 2, "batch_size": batch_size})
     runtime.configure(settings)
     runtime.set_seed(1)
-    model = architectures.build(
+    model = building.build(
         "model_4", size, 2, activation="relu", dropout=0.0, l2=0.0, batch_norm=False
     )
     recorded = Recorded(stored.index, stored.shards)

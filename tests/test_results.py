@@ -23,18 +23,18 @@ def test_a_document_prints_what_the_committed_runs_say(document, give):
 @pytest.mark.parametrize(("run", "dropped"), [("keep", False), ("drop", True)])
 def test_the_committed_runs_are_of_the_whole_public_set_under_both_policies(run, dropped):
     folder = ROOT / "docs/results" / f"sartaj-128-{run}"
-    audit = json.loads((folder / "audit.json").read_text(encoding="utf-8"))["audit"]
-    splits = json.loads((folder / "splits.json").read_text(encoding="utf-8"))["splits"]
+    audit = json.loads((folder / "audit/findings.json").read_text(encoding="utf-8"))
+    images = json.loads((folder / "splits.json").read_text(encoding="utf-8"))["images"]
     assert audit["files"] == 3264
     assert audit["identical_across"] == {"files": 88, "pixels": 251}
-    assert splits["test"]["all"] == 394
-    assert (splits["dropped"]["all"] > 0) == dropped
+    assert images["test"] == 394
+    assert (images["dropped"] > 0) == dropped
 
 
 def test_every_model_of_the_committed_run_that_learned_in_training_is_above_a_constant_answer():
     """A normalised model once learned in training and answered one class in use."""
-    comparison = json.loads((ROOT / "reports/comparison.json").read_text(encoding="utf-8"))
-    classifiers = comparison["comparison"]["classifiers"]
+    path = ROOT / "reports/comparison/figures.json"
+    classifiers = json.loads(path.read_text(encoding="utf-8"))["classifiers"]
     constant = classifiers["majority"]["accuracy"]["high"]
     for name in ("baseline", "model_1", "model_2", "model_4"):
         assert classifiers[name]["accuracy"]["low"] > constant, name

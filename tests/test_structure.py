@@ -14,15 +14,22 @@ STAGES = [
     for name, stage in yaml.safe_load(path.read_text(encoding="utf-8"))["stages"].items()
 ]
 MODULES = sorted(p.relative_to(ROOT).as_posix() for p in ROOT.glob("stages/**/*.py"))
-# They speak to the user alone and cannot change what a stage writes.
-SPEECH = {"stages/console.py", "stages/errors.py"}
+# They speak to the user alone and cannot change what a stage writes; and of what params.yaml holds
+# DVC compares the values, so that a new name or a wider bound reruns nothing.
+SPEECH = {"stages/console.py", "stages/errors.py", "stages/params.py"}
+ARCHITECTURES = {m for m in MODULES if "/architectures/" in m and "__init__" not in m}
+SECTIONS = {m for m in MODULES if "/sections/" in m and "__init__" not in m}
+BY_NAME = {  # what a module imports without saying so in an import
+    "stages/modeling/building.py": ARCHITECTURES,
+    "stages/reporting/sections/__init__.py": SECTIONS,
+}
 ROOMS_BELOW = {  # an import goes downwards only
     "imaging": {"imaging", "storage"},
     "modeling": {"modeling", "storage"},
     "assessment": {"assessment", "storage"},
     "reporting": {"reporting", "assessment", "storage"},
     "storage": set(),
-    "params": set(),
+    "params": {"imaging", "storage"},
     "parallel": set(),
     "console": set(),
     "errors": set(),
@@ -31,18 +38,14 @@ ROOMS_BELOW = {  # an import goes downwards only
 
 def imports(path):
     """Give the modules of stages/ that a module imports itself, as paths below the root."""
-    found = set()
+    found = set(BY_NAME.get(path, ()))
     for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "stages":
             base = node.module.replace(".", "/")
             names = [f"{base}/{alias.name}" for alias in node.names]
-            for name in [base, *names]:
-                found |= {p for p in (f"{name}.py",) if (ROOT / p).is_file()}
-            if "/" in base or (ROOT / base).is_dir():
-                package = base if (ROOT / base).is_dir() else str(Path(base).parent)
-                if package != "stages":
-                    found.add(f"{package}/__init__.py")
-    return found
+            for name in [base, *names, *map(str, Path(base).parents)]:
+                found |= {p for p in (f"{name}.py", f"{name}/__init__.py") if (ROOT / p).is_file()}
+    return found - {"stages/__init__.py"}
 
 
 def reached(path):
@@ -51,8 +54,10 @@ def reached(path):
     while waiting:
         module = waiting.pop()
         found.add(module)
-        waiting |= imports(module) - found
-    return {path for path in found - SPEECH if has_code(path)}
+        waiting |= imports(module) - found - SPEECH
+        if path != "stages/train.py":  # no other stage builds models
+            waiting -= ARCHITECTURES
+    return {path for path in found if has_code(path)}
 
 
 def has_code(path):
@@ -60,13 +65,28 @@ def has_code(path):
     return len(ast.parse((ROOT / path).read_text(encoding="utf-8")).body) > 1
 
 
+def modules_of(dep):
+    """Give the modules that a dependency stands for: itself, or all in a folder."""
+    return {dep} if dep.endswith(".py") else {m for m in MODULES if m.startswith(f"{dep}/")}
+
+
 @pytest.mark.parametrize(("name", "stage"), STAGES)
 def test_a_stage_depends_on_the_code_it_imports(name, stage):
     module = f"stages/{name}.py"
     assert f"python -m stages.{name} " in stage["cmd"]
     below_root = {dep.removeprefix("../../") for dep in stage["deps"]}  # a study names it so
-    code = {dep for dep in below_root if dep.startswith("stages/") and dep.endswith(".py")}
-    assert code == reached(module)
+    own = {dep for dep in below_root if "/architectures/" in dep}  # of the model, or of the arms
+    assert bool(own) == (name == "train")
+    code = {path for dep in below_root - own for path in modules_of(dep)}
+    assert code == reached(module) - ARCHITECTURES
+
+
+@pytest.mark.parametrize("path", PIPELINES[1:], ids=lambda path: path.parent.name)
+def test_a_study_depends_on_the_architectures_of_its_arms(path):
+    arms = yaml.safe_load((path.parent / "params.yaml").read_text(encoding="utf-8"))["models"]
+    deps = yaml.safe_load(path.read_text(encoding="utf-8"))["stages"]["train"]["deps"]
+    named = {Path(dep).stem for dep in deps if "/architectures/" in dep}
+    assert named == {arm["architecture"] for arm in arms.values()}
 
 
 @pytest.mark.parametrize(("name", "stage"), STAGES)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -15,21 +16,39 @@ from stages import params
 from stages.errors import InputError
 
 ROOT = Path(__file__).parent.parent
-STUDY = "studies/balancing"
+STUDY = "studies/mine"
 ARMS = ["none", "augment_only"]
 
 
 @pytest.fixture(scope="module")
 def studied(reproduced, tmp_path_factory):
-    """The small project after README's commands, on a study of two arms and two seeds."""
+    """The small project with a study that is added as README says, after README's commands on it.
+
+    It has two arms and two seeds.
+    """
     project = reproduced.copy(tmp_path_factory.mktemp("st") / "my project é")
-    path = project.folder / STUDY / "params.yaml"
+    folder = project.folder / STUDY
+    shutil.copytree(project.folder / "studies/balancing", folder)
+    for result in ("contrasts.csv", "dvc.lock", "figure.svg", "report.md", "results.json"):
+        (folder / result).unlink()
+    (folder / "runs.csv").unlink()
+    pipeline = folder / "dvc.yaml"
+    text = pipeline.read_text(encoding="utf-8").replace("studies/balancing", STUDY)
+    text = text.replace("stages.study balancing", "stages.study mine")
+    assert "balancing/" not in text
+    pipeline.write_text(text, encoding="utf-8")
+    path = folder / "params.yaml"
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    content |= {"seeds": [1, 2], "factors": {}, "train": {"epochs": 1, "steps_per_epoch": 2}}
+    content |= {"question": "Does a third arm help?", "seeds": [1, 2], "factors": {}}
+    content["train"] = {"epochs": 1, "steps_per_epoch": 2}
     content["models"] = {arm: content["models"][arm] for arm in ARMS}
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
     project.commit("a small study")
-    project.said = [project.type_in(line) for line in commands("Studies")]
+    project.said = []
+    for line in commands("Studies"):
+        if line.startswith("git commit"):
+            project.git("add", STUDY)  # whose first results these are
+        project.said.append(project.type_in(line.replace("studies/balancing", STUDY)))
     return project
 
 
@@ -63,7 +82,7 @@ def test_damage_to_a_study_is_named_and_mended_by_the_commands_shown(studied):
     folder = studied.folder / STUDY
     model = hashlib.md5((folder / "models/none-1.keras").read_bytes()).hexdigest()
     (folder / ".dvc/cache/files/md5" / model[:2] / model[2:]).unlink()
-    (folder / "runs/none-1/metrics.json").unlink()
+    (folder / "runs/metrics/none-1.json").unlink()
     (folder / "runs.csv").write_text("arm")
     verify = (sys.executable, "tools/verify.py")
     said = studied.run(*verify, succeeds=False)
@@ -74,8 +93,8 @@ def test_damage_to_a_study_is_named_and_mended_by_the_commands_shown(studied):
     ]
     for _, command in found:
         studied.type_in(command)
-    assert studied.run(*verify).count(" 0 damaged or missing") == 3
-    assert (folder / "runs/none-1/metrics.json").is_file()
+    assert studied.run(*verify).count(" 0 damaged or missing") == 4
+    assert (folder / "runs/metrics/none-1.json").is_file()
     assert studied.git("status", "--short") == ""
 
 
@@ -89,7 +108,7 @@ def test_without_what_it_is_trained_on_a_study_ends_and_dvc_names_that(fresh, tm
 def test_all_arms_make_the_same_number_of_updates(studied):
     sizes, updates = set(), set()
     for arm in ARMS:
-        path = studied.folder / STUDY / f"runs/{arm}-1/training.json"
+        path = studied.folder / STUDY / f"runs/training/{arm}-1.json"
         record = json.loads(path.read_text(encoding="utf-8"))[arm]
         sizes.add(record["images"]["training"])
         updates.add(record["updates"])
@@ -100,7 +119,7 @@ def test_all_arms_make_the_same_number_of_updates(studied):
 def test_a_study_ends_in_a_table_a_figure_and_a_verdict(studied):
     folder = studied.folder / STUDY
     report = (folder / "report.md").read_text(encoding="utf-8")
-    assert report.startswith("# Does balancing help?")
+    assert report.startswith("# Does a third arm help?")
     assert "figure.svg" in report
     contrasts = pd.read_csv(folder / "contrasts.csv")
     row = contrasts[contrasts["measure"] == "macro_f1"].iloc[0]
@@ -109,7 +128,7 @@ def test_a_study_ends_in_a_table_a_figure_and_a_verdict(studied):
     assert f"{abs(row['difference']):.3f}" in report
     means = pd.read_csv(folder / "runs.csv").groupby("arm")["macro_f1"].mean()
     shown = json.loads(studied.dvc("--cd", STUDY, "metrics", "show", "--json"))
-    found = shown[""]["data"]["results.json"]["data"]["balancing"]
+    found = shown[""]["data"]["results.json"]["data"]["mine"]
     for arm in ARMS:
         assert found[arm]["macro_f1"]["mean"] == pytest.approx(means[arm])
         assert f"{means[arm]:.3f}" in report

@@ -52,9 +52,9 @@ def test_a_lock_that_is_lost_is_no_all_clear_and_brought_back_by_the_command_sho
 
 
 def test_a_stage_that_the_lock_does_not_name_yet_is_no_all_clear_either(project):
-    project.set(models={"model_4": {"data": "class_weight"}})
+    project.add_model("model_9", architecture="model_4", data="none")
     said = project.run(*VERIFY, succeeds=False)
-    assert "dvc.lock says nothing of balance@class_weight, so nothing tells" in said
+    assert "dvc.lock says nothing of evaluate@model_9, train@model_9, so nothing tells" in said
     assert "`make repro` runs them" in said
 
 
@@ -63,9 +63,9 @@ def test_whatever_is_damaged_is_named_and_mended_by_the_command_shown(project):
     lock = (project.folder / "dvc.lock").read_bytes()
     here = project.folder
     damage(cached(project, "models/model_1.keras"))
-    cached(project, "models/model_2.keras").unlink()
-    damage(listed(project, "balance@augment"))
-    damage(here / "reports/model_2/grad_cam/000.png")
+    cached(project, "models/model_3.keras").unlink()
+    damage(listed(project, "balance"))
+    damage(here / "reports/pictures/grad_cam/model_3/000.png")
     (here / "data/prepared/test/index.csv").unlink()
     damage(cached(project, "data/dataset.json"))
     damage(here / "data/dataset.json")
@@ -73,9 +73,9 @@ def test_whatever_is_damaged_is_named_and_mended_by_the_command_shown(project):
     said = project.run(*VERIFY, succeeds=False)
     assert follow(project, said) == {
         "damaged in the cache: models/model_1.keras",
-        "missing in the cache: models/model_2.keras",
-        "damaged in the cache: data/balanced/augment",
-        "damaged: reports/model_2/grad_cam/000.png",
+        "missing in the cache: models/model_3.keras",
+        "damaged in the cache: data/balanced",
+        "damaged: reports/pictures/grad_cam/model_3/000.png",
         "missing: data/prepared/test/index.csv",
         "damaged: data/dataset.json",
         "damaged in the cache: data/dataset.json",
@@ -93,17 +93,17 @@ def test_what_is_shown_mends_all_outputs_of_a_stage_and_those_made_of_it(project
     cached(project, "data/prepared/val/index.csv").unlink()
     damage(project.folder / "data/prepared/test/index.csv")
     shutil.rmtree(project.folder / "data/prepared/train")
-    damage(project.folder / "reports/model_4/roc.csv")
-    cached(project, "reports/model_4/grad_cam/000.png").unlink()
+    damage(project.folder / "reports/roc/model_1.csv")
+    cached(project, "reports/pictures/grad_cam/model_1/000.png").unlink()
     follow(project, project.run(*VERIFY, succeeds=False))
     assert "0 damaged or missing" in project.run(*VERIFY)
     assert (project.folder / "dvc.lock").read_bytes() == lock
 
 
 def test_what_is_shown_works_where_parameters_and_code_have_changed_since(project):
-    project.set(models={"model_4": {"batch_size": 16}})
-    cached(project, "models/model_4.keras").unlink()
-    cached(project, "reports/model_4/grad_cam/000.png").unlink()
+    project.set(models={"model_1": {"batch_size": 16}})
+    cached(project, "models/model_1.keras").unlink()
+    cached(project, "reports/pictures/grad_cam/model_1/000.png").unlink()
     (project.folder / "stages/evaluate.py").open("a", encoding="utf-8").write("# more\n")
     follow(project, project.run(*VERIFY, succeeds=False))
     assert "0 damaged or missing" in project.run(*VERIFY)
@@ -111,7 +111,7 @@ def test_what_is_shown_works_where_parameters_and_code_have_changed_since(projec
 
 def test_what_is_shown_works_where_another_machines_run_is_the_last_commit(project):
     lock = project.folder / "dvc.lock"
-    digest = hashlib.md5((project.folder / "models/model_4.keras").read_bytes()).hexdigest()
+    digest = hashlib.md5((project.folder / "models/model_1.keras").read_bytes()).hexdigest()
     lock.write_text(lock.read_text(encoding="utf-8").replace(digest, digest[::-1]))
     follow(project, project.run(*VERIFY, succeeds=False))
     assert "0 damaged or missing" in project.run(*VERIFY)
@@ -128,10 +128,10 @@ def test_what_was_never_pulled_is_no_damage(project, tmp_path):
 
 def test_a_damaged_file_of_an_older_commit_is_found_too(project):
     project.set(seed=2)
-    project.dvc("repro", "--single-item", "balance@augment")
+    project.dvc("repro", "--single-item", "balance")
     damage(cached(project, "data/balanced/augment/index.csv"))
     project.git("checkout", "--quiet", "dvc.lock", "params.yaml")
-    project.dvc("checkout", "data/balanced/augment")
+    project.dvc("checkout", "data/balanced", "reports/pictures/samples")
     said = project.run(*VERIFY, succeeds=False)
     [command] = re.findall("a file of another commit; to restore it: (.*)", said)
     project.run("sh", "-c", command)
@@ -139,7 +139,7 @@ def test_a_damaged_file_of_an_older_commit_is_found_too(project):
 
 
 def test_three_runs_are_found_to_be_the_same(project):
-    said = project.run(*REPRODUCE, "evaluate@model_4")
+    said = project.run(*REPRODUCE, "prepare")
     assert re.search(r"reproduce: \d+ files of outputs and dvc.lock are the same in three", said)
 
 

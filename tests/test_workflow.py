@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import stages_run
+from conftest import MODELS, stages_run
 
 ROOT = Path(__file__).parent.parent
 WORKFLOW = yaml.safe_load((ROOT / ".github/workflows/benchmark.yml").read_text(encoding="utf-8"))
@@ -73,7 +73,7 @@ def branch(fresh, tmp_path):
 
 
 def change_metrics(project, model, **values):
-    path = project.folder / f"reports/{model}/metrics.json"
+    path = project.folder / f"reports/metrics/{model}.json"
     content = json.loads(path.read_text(encoding="utf-8"))
     content[model] |= values
     path.write_text(json.dumps(content), encoding="utf-8")
@@ -97,74 +97,74 @@ def is_row(line):
 
 def test_the_summary_holds_the_report_and_what_differs_from_main(branch):
     branch.set(train={"epochs": 3})
-    change_metrics(branch, "model_4", accuracy=0.5)
+    change_metrics(branch, "model_1", accuracy=0.5)
     said = summary(branch)
     assert said.startswith((branch.folder / "reports/report.md").read_text(encoding="utf-8"))
     assert table_after(said, "### Parameters that differ from `main`") == [
         ["params.yaml", "train.epochs", "1", "3"]
     ]
     [row] = table_after(said, "### Metrics that differ from `main`")
-    assert row[:2] == ["reports/model_4/metrics.json", "model_4.accuracy"]
+    assert row[:2] == ["reports/metrics/model_1.json", "model_1.accuracy"]
     assert row[3] == "0.5"
     assert said.endswith("</details>\n")
 
 
 def change_training(project, model, **values):
-    path = project.folder / f"reports/{model}/training.json"
+    path = project.folder / f"reports/training/{model}.json"
     content = json.loads(path.read_text(encoding="utf-8"))
     content[model] |= values
     path.write_text(json.dumps(content), encoding="utf-8")
 
 
 def test_the_summary_says_first_on_what_else_main_was_trained(branch):
-    models = ["baseline", "model_1", "model_2", "model_3", "model_4"]
-    for name in models:
-        change_training(branch, name, device="A (R) 9 @ 2 GHz", switches={"TF_X": "1"}, seed=7)
-    change_training(branch, "model_4", threads=64, instruction_set=["avx", "sve"])
-    main = json.loads((ROOT / "reports/model_4/training.json").read_text())["model_4"]
+    for path in (branch.folder / "reports/training").iterdir():
+        changes = {"device": "A (R) 9 @ 2 GHz", "switches": {"TF_X": "1"}, "seed": 7}
+        change_training(branch, path.stem, **changes)
+    change_training(branch, "model_1", threads=64, instruction_set=["avx", "sve"])
+    main = json.loads((ROOT / "reports/training/model_1.json").read_text())["model_1"]
     first, empty, rest = summary(branch).split("\n", 2)
     assert first.startswith(
         "**Not trained on the same as `main`; metrics may differ for that alone:**"
     )
     assert f"device `{main['device']}` → `A (R) 9 @ 2 GHz`" in first
     assert "switches.TF_X `unknown` → `1`" in first
-    assert f"threads of model_4 `{main['threads']}` → `64`" in first
-    assert f"instruction_set of model_4 `{' '.join(main['instruction_set'])}` → `avx sve`" in first
+    assert f"threads of model_1 `{main['threads']}` → `64`" in first
+    assert f"instruction_set of model_1 `{' '.join(main['instruction_set'])}` → `avx sve`" in first
     assert "seed" not in first
     assert empty == ""
     assert rest.startswith((branch.folder / "reports/report.md").read_text(encoding="utf-8"))
 
 
 def test_of_a_model_that_main_does_not_have_no_machine_is_compared(branch):
-    shutil.copytree(branch.folder / "reports/model_4", branch.folder / "reports/model_5")
-    path = branch.folder / "reports/model_5/training.json"
-    path.write_text(path.read_text().replace('"model_4"', '"model_5"'), encoding="utf-8")
+    folder = branch.folder / "reports/training"
+    record = (folder / "model_1.json").read_text(encoding="utf-8")
+    (folder / "model_5.json").write_text(record.replace('"model_1"', '"model_5"'), "utf-8")
     assert summary(branch).startswith("### ")
 
 
 def test_the_base_is_run_on_this_machine_and_of_it_only_what_the_branch_changed(project):
     project.git("switch", "--quiet", "--create", "of-another-machine")
-    for name in ("baseline", "model_4"):
+    for name in MODELS:
         change_training(project, name, device="of somebody else")
         change_metrics(project, name, accuracy=0.123)
     project.commit("a run of another machine")
     project.git("switch", "--quiet", "--create", "longer", "main")
-    project.set(models={"model_4": {"epochs": 2}})
+    project.set(models={"model_1": {"epochs": 2}})
     project.dvc("repro")
     said = project.run(".github/base.sh", "of-another-machine")
     trained = {stage for stage in stages_run(said) if stage.startswith("train")}
-    assert trained == {"train@model_4"}
+    assert trained == {"train@model_1"}
     tag = said.splitlines()[0]
     assert "somebody else" in project.run(".github/summary.sh", "of-another-machine")
     said = project.run(".github/summary.sh", tag)
     assert said.startswith("### ")
     assert table_after(said, f"### Parameters that differ from `{tag}`") == [
-        ["params.yaml", "models.model_4.epochs", "1", "2"]
+        ["params.yaml", "models.model_1.epochs", "1", "2"]
     ]
     rows = table_after(said, f"### Metrics that differ from `{tag}`")
     changed = {row[0] for row in rows}
-    assert "reports/model_4/metrics.json" in changed
-    assert "reports/baseline/metrics.json" not in changed
+    assert "reports/metrics/model_1.json" in changed
+    assert "reports/metrics/model_3.json" not in changed
 
 
 def test_a_base_that_cannot_be_run_is_compared_with_as_it_is_committed(project):
@@ -184,16 +184,11 @@ def test_the_summary_says_where_nothing_differs(branch):
     assert said.count("\nNone.\n") == 2
 
 
-def test_the_comparison_comes_last_and_a_summary_too_long_for_a_comment_is_cut_with_a_note(branch):
-    many = {f"figure_{n:04} é": n / 1000 for n in range(2000)}
-    change_metrics(branch, "model_4", accuracy=0.5)
-    comparison = branch.folder / "reports/comparison.json"
-    comparison.write_text(json.dumps({"comparison": many}), encoding="utf-8")
+def test_a_summary_too_long_for_a_comment_is_cut_with_a_note(branch):
+    change_metrics(branch, "model_1", **{f"figure_{n:04} é": n / 1000 for n in range(2000)})
     said = summary(branch)
     assert LONGEST_COMMENT - 3000 < len(said.encode()) < LONGEST_COMMENT
     rows = table_after(said, "### Metrics that differ from `main`")
-    assert rows[0][1] == "model_4.accuracy"
-    assert {row[0] for row in rows[1:]} == {"reports/comparison.json"}
     cut = int(re.search(r"Cut here, (\d+) lines before the end; `dvc metrics diff main`", said)[1])
     uncut = branch.dvc("metrics", "diff", "--md", "main").splitlines()
     assert len(rows) + cut == len([line for line in uncut if is_row(line)]) - 2

@@ -43,13 +43,13 @@ SET = {
 }
 STAGES = {
     "phantom": "phantom data/phantom",
-    "audit": "audit data/phantom --manifest data/audit/manifest.csv "
-    "--conflicts reports/label_conflicts.csv --report reports/audit.json",
+    "audit": "audit data/phantom --manifest data/audit/manifest.csv --reports reports",
     "prepare": "prepare data/phantom --manifest data/audit/manifest.csv --output data/prepared "
-    "--splits reports/splits.json",
-    "balance": "balance augment --training data/prepared/train --output data/balanced/augment",
+    "--reports reports",
+    "balance": "balance --strategy augment --training data/prepared/train "
+    "--output data/balanced/augment",
     "train": "train model_4 --training data/balanced/augment --validation data/prepared/val "
-    "--model models/model_4.keras --reports reports/model_4",
+    "--model models/model_4.keras --reports reports",
 }
 
 

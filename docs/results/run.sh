@@ -11,7 +11,7 @@ for leakage in keep drop; do
   rm -rf "docs/results/$name"
   cp -r reports "docs/results/$name"
   # The set has no licence, so none of its slices goes into Git: black squares stand for them.
-  rm -r "docs/results/$name"/*/grad_cam
+  rm -r "docs/results/$name/pictures"
   sed -E -i "s#data:image/[a-z]+;base64,[A-Za-z0-9+/=]+#$black#g" "docs/results/$name/index.html"
   cp params.yaml dvc.lock "docs/results/$name/"
 done

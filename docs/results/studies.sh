@@ -10,8 +10,6 @@ for study in activation balancing; do
   rm -rf "$kept"
   mkdir -p "$kept"
   cp "studies/$study/"{report.md,figure.svg,runs.csv,contrasts.csv,results.json,params.yaml} "$kept/"
-  for run in "studies/$study/runs/"*/; do
-    mkdir -p "$kept/runs/$(basename "$run")"
-    cp "$run"{history.csv,signals.csv,training.json} "$kept/runs/$(basename "$run")/"
-  done
+  mkdir "$kept/runs"
+  cp -r "studies/$study/runs/"{history,signals,training} "$kept/runs/"
 done

@@ -28,17 +28,9 @@ STUDY = {
 }
 
 
-def metrics(run: str) -> dict[str, dict]:
-    """Read the metrics of every model of a run, by the model's name."""
-    found = {}
-    for path in sorted((HERE / run).glob("*/metrics.json")):
-        found |= json.loads(path.read_text(encoding="utf-8"))
-    return found
-
-
 def comparison(run: str) -> dict:
-    """Read the comparison of a run's models."""
-    return json.loads((HERE / run / "comparison.json").read_text(encoding="utf-8"))["comparison"]
+    """Read every figure of a run's models."""
+    return json.loads((HERE / run / "comparison/figures.json").read_text(encoding="utf-8"))
 
 
 def table() -> str:
@@ -83,8 +75,8 @@ def studies() -> str:
 
 def audit() -> str:
     """Tell what the audit of the set found, in a sentence."""
-    path = HERE / "sartaj-128-drop" / "audit.json"
-    found = json.loads(path.read_text(encoding="utf-8"))["audit"]
+    path = HERE / "sartaj-128-drop/audit/findings.json"
+    found = json.loads(path.read_text(encoding="utf-8"))
     same, testing = found["identical_across"], found["images"]["Testing"]["all"]
     leaked, conflicts = found["twins"]["testing_with_twin_in_training"], found["label_conflicts"]
     return (
@@ -97,19 +89,25 @@ def audit() -> str:
 
 def meaning() -> str:
     """Tell what the leak does to the model that looks best with it."""
-    keep, drop = map(metrics, RUNS)
-    best = max(keep, key=lambda name: keep[name]["accuracy"])
-    twin, new = (keep[best][part] for part in ("with_twin_in_training", "without_twin_in_training"))
+    keep, drop = (comparison(run)["classifiers"] for run in RUNS)
+    models = [name for name in keep if name not in NO_MODELS]
+    best = max(models, key=lambda name: keep[name]["accuracy"]["value"])
+
+    def share(run: dict, measure: str) -> str:
+        return f"{run[best][measure]['value']:.1%}"
+
     images = pd.read_csv(HERE / "sartaj-manifest.csv")  # the audit's, one row per file
     images = images[images["accepted"]]
     testing, training = (images[images["split"] == split] for split in ("Testing", "Training"))
-    counts = Counter(testing.loc[~testing["cluster"].isin(training["cluster"]), "class"])
+    twin = testing["cluster"].isin(training["cluster"])
+    counts = Counter(testing.loc[~twin, "class"])
     classes = [f"{count} {name}" for name, count in counts.most_common()]
     return (
-        f"Trained as published, {best} is right on {keep[best]['accuracy']:.1%} of Testing: on "
-        f"{twin['accuracy']:.1%} of the {twin['images']} images that have a twin in Training, and "
-        f"on {new['accuracy']:.1%} of the {new['images']} that have none. With those twins out of "
-        f"Training it is right on {drop[best]['accuracy']:.1%} of all Testing images. "
+        f"Trained as published, {best} is right on {share(keep, 'accuracy')} of Testing: "
+        f"on {share(keep, 'with_twin_accuracy')} of the {twin.sum()} images that have a twin in "
+        f"Training, and on {share(keep, 'without_twin_accuracy')} of the {(~twin).sum()} that have "
+        f"none. With those twins out of Training it is right on {share(drop, 'accuracy')} of all "
+        "Testing images. "
         f"The images without a twin are {', '.join(classes)}.\n\n"
         + "\n".join(map(_answer, RUNS))
         + "\n"

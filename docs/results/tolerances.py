@@ -86,14 +86,14 @@ def trained(name: str, settings: dict, environment: dict) -> dict:
         YAML().dump(lock, folder / "dvc.lock")
         stage("stages.evaluate", "--testing", data / "prepared/test")
         record, metrics = (
-            json.loads((folder / f"reports/{file}.json").read_text(encoding="utf-8"))[name]
-            for file in ("training", "metrics")
+            json.loads((folder / f"reports/{kind}/{name}.json").read_text(encoding="utf-8"))[name]
+            for kind in ("training", "metrics")
         )
         return {
             "digest": digest,
             "val_loss": record["val_loss"],
             "accuracy": metrics["accuracy"],
-            "predictions": pd.read_csv(folder / "reports/predictions.csv"),
+            "predictions": pd.read_csv(folder / f"reports/predictions/{name}.csv"),
         }
 
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+import pandas as pd
 
 from stages.assessment.calibration import fit_temperature, scale
-from stages.assessment.metrics import classification_metrics
 from stages.assessment.threshold import choose_threshold
 from stages.assessment.weighted import (
     area_under_roc,
@@ -15,6 +15,9 @@ from stages.assessment.weighted import (
     class_scores,
     share,
 )
+
+# The figures of a model that `dvc metrics` shows; all others are in reports/comparison/.
+HEADLINE = ("accuracy", "macro_f1", "loss", "macro_auc", "sensitivity")
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,17 @@ class Images:
     twin: np.ndarray
     classes: list[str]
     healthy_class: str | None = None
+
+    @classmethod
+    def of(cls, index: pd.DataFrame, classes: list[str], healthy_class: str | None) -> "Images":
+        """Take them from the index of an image set."""
+        return cls(
+            actual=pd.Index(classes).get_indexer(index["label"]),
+            cluster=index["cluster"].to_numpy(),
+            twin=index["twin"].to_numpy(),
+            classes=classes,
+            healthy_class=healthy_class,
+        )
 
     @property
     def healthy(self) -> int:
@@ -107,14 +121,22 @@ def recommend(images: Images, models: dict[str, Answers]) -> dict:
 
     The rule: the highest macro F1; of equals the lowest loss; of equals the first.
     """
-    figures = {}
-    for name, answers in models.items():
-        found = classification_metrics(
-            images.actual, answers.predicted, answers.probabilities, images.classes
-        )
-        figures[name] = {"macro_f1": found["macro"]["f1"], "loss": found["loss"]}
+    figures = {name: headline(images, answers) for name, answers in models.items()}
     best = min(figures, key=lambda name: (-figures[name]["macro_f1"], figures[name]["loss"]))
-    return {"model": best, "rule": "macro_f1", **figures[best]}
+    settled = {name: figures[best][name] for name in ("macro_f1", "loss")}
+    return {"model": best, "rule": "macro_f1", **settled}
+
+
+def headline(images: Images, answers: Answers) -> dict[str, float | None]:
+    """Give the few figures that a person compares models by, :data:`HEADLINE`.
+
+    Sensitivity needs a healthy class. None where a figure does not exist, as the sensitivity where
+    no image shows a tumour.
+    """
+    found = figures(images, answers, 1, np.ones(len(images.actual)))
+    found[("loss", None)] = found["log_loss", None]
+    values = {name: found[name, None].item() for name in HEADLINE if (name, None) in found}
+    return {name: None if np.isnan(value) else value for name, value in values.items()}
 
 
 def proportions(images: Images, answers: Answers) -> dict[str, tuple[np.ndarray, np.ndarray]]:

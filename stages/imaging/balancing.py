@@ -1,60 +1,98 @@
-"""Even out the classes of a training set, by choosing images, weighting or making them."""
+"""Even out the classes of a training set: one function per strategy, by the name it goes by.
+
+Every public function here is a value that params.yaml takes for `data`.
+"""
 
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 
-def balance(
-    index: pd.DataFrame, strategy: str, seed: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Choose the images of a balanced set.
+class Balanced(NamedTuple):
+    """The images of a balanced set.
 
-    Parameters
+    Attributes
     ----------
-    index : DataFrame
-        Of the training set, with ``label``.
-    strategy : {"none", "oversample", "undersample", "class_weight", "augment", "augment_only"}
-        ``oversample`` repeats random images of the smaller classes up to the largest class,
-        ``augment`` changes them too, ``augment_only`` adds as many changed images but leaves the
-        shares of the classes as they are, ``undersample`` takes a random choice down to the
-        smallest, ``class_weight`` weights images by the inverse of their class's size, to a mean
-        of 1.
-    seed : int
-
-    Returns
-    -------
     rows : ndarray (m,), int
-        Of the index: first the originals in their order, then the repeated ones.
+        Of the training set: first its own images in their order, then the repeated ones.
     weights : ndarray (m,), float
         Of each in the loss.
     synthetic : ndarray (m,), bool
         Which are to be changed.
     """
-    generator = np.random.default_rng(seed)
-    labels = index["label"].to_numpy()
-    by_class = {name: np.flatnonzero(labels == name) for name in sorted(set(labels))}
-    sizes = [len(rows) for rows in by_class.values()]
-    rows = np.arange(len(labels))
-    if strategy in ("oversample", "augment", "augment_only"):
-        wanted = np.full(len(sizes), max(sizes))
-        if strategy == "augment_only":
-            wanted = np.rint(wanted.sum() / len(labels) * np.array(sizes)).astype(int)
-        extra = map(partial(_fill, generator), by_class.values(), wanted)
-        rows = np.concatenate([rows, *extra])
-    elif strategy == "undersample":
-        kept = [
-            generator.choice(members, min(sizes), replace=False) for members in by_class.values()
-        ]
-        rows = np.sort(np.concatenate(kept))
-    weights = np.ones(len(rows))
-    if strategy == "class_weight":
-        counts = index["label"].map(index["label"].value_counts()).to_numpy()
-        weights = len(labels) / (len(by_class) * counts)
-    synthetic = np.zeros(len(rows), bool)
-    synthetic[len(labels) :] = strategy in ("augment", "augment_only")
-    return rows, weights, synthetic
+
+    rows: np.ndarray
+    weights: np.ndarray
+    synthetic: np.ndarray
+
+
+def none(labels: np.ndarray, generator: np.random.Generator) -> Balanced:
+    """Leave the set as it is.
+
+    Parameters
+    ----------
+    labels : ndarray (n,), str
+        The class of each image of the training set.
+    generator : numpy.random.Generator
+        The only source of chance.
+    """
+    return _plain(np.arange(len(labels)))
+
+
+def oversample(labels: np.ndarray, generator: np.random.Generator) -> Balanced:
+    """Repeat random images of the smaller classes, up to the largest class."""
+    groups = _by_class(labels)
+    largest = max(map(len, groups))
+    return _plain(_filled(groups, [largest] * len(groups), generator))
+
+
+def undersample(labels: np.ndarray, generator: np.random.Generator) -> Balanced:
+    """Take a random choice of the larger classes, down to the smallest class."""
+    groups = _by_class(labels)
+    smallest = min(map(len, groups))
+    kept = [generator.choice(members, smallest, replace=False) for members in groups]
+    return _plain(np.sort(np.concatenate(kept)))
+
+
+def class_weight(labels: np.ndarray, generator: np.random.Generator) -> Balanced:
+    """Weight each image by the inverse of its class's size, to a mean of 1."""
+    _, number, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    weights = len(labels) / (len(counts) * counts[number])
+    return none(labels, generator)._replace(weights=weights)
+
+
+def augment(labels: np.ndarray, generator: np.random.Generator) -> Balanced:
+    """Repeat images as `oversample` does, and change the repeated ones."""
+    return _changed(oversample(labels, generator), labels)
+
+
+def augment_only(labels: np.ndarray, generator: np.random.Generator) -> Balanced:
+    """Add as many changed images as `augment` does, with the shares of the classes as they are."""
+    groups = _by_class(labels)
+    sizes = np.array([len(members) for members in groups])
+    wanted = np.rint(sizes.max() * len(sizes) / len(labels) * sizes).astype(int)
+    return _changed(_plain(_filled(groups, wanted, generator)), labels)
+
+
+def _by_class(labels: np.ndarray) -> list[np.ndarray]:
+    """Give the rows of each class, in the order of their names."""
+    return [np.flatnonzero(labels == name) for name in sorted(set(labels))]
+
+
+def _plain(rows: np.ndarray) -> Balanced:
+    return Balanced(rows, np.ones(len(rows)), np.zeros(len(rows), bool))
+
+
+def _changed(balanced: Balanced, labels: np.ndarray) -> Balanced:
+    """Have every image changed that was added."""
+    return balanced._replace(synthetic=np.arange(len(balanced.rows)) >= len(labels))
+
+
+def _filled(groups: list[np.ndarray], wanted, generator: np.random.Generator) -> np.ndarray:
+    """Give every row once, and then as many more of each class as it is to have."""
+    extra = map(partial(_fill, generator), groups, wanted)
+    return np.concatenate([np.sort(np.concatenate(groups)), *extra])
 
 
 def _fill(generator: np.random.Generator, members: np.ndarray, size: int) -> np.ndarray:

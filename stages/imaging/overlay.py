@@ -8,7 +8,7 @@ SMALLEST = 128  # pixels a side; smaller pictures are enlarged, to be seen
 OPACITY = 0.6  # where the heat is greatest
 
 
-def overlay(pixels: np.ndarray, heat: np.ndarray) -> Image.Image:
+def overlay(pixels: np.ndarray, heat: np.ndarray) -> np.ndarray:
     """Lay a heat map over a slice: clear where it is 0, bright yellow where it is 1.
 
     Parameters
@@ -19,8 +19,8 @@ def overlay(pixels: np.ndarray, heat: np.ndarray) -> Image.Image:
 
     Returns
     -------
-    PIL.Image.Image
-        RGB.
+    ndarray (side, side, 3), uint8
+        Red, green and blue.
     """
     side = max(len(pixels), SMALLEST)
     grey = Image.fromarray(pixels).resize((side, side), Image.Resampling.BICUBIC).convert("RGB")
@@ -30,4 +30,4 @@ def overlay(pixels: np.ndarray, heat: np.ndarray) -> Image.Image:
     strength = np.asarray(smooth)
     colours = Image.fromarray(matplotlib.colormaps["inferno"](strength, bytes=True)[..., :3])
     mask = Image.fromarray(np.rint(255 * OPACITY * strength).astype(np.uint8))
-    return Image.composite(colours, grey, mask)
+    return np.asarray(Image.composite(colours, grey, mask))

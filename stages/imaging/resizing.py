@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 
-def resize(pixels: np.ndarray, size: int, mode: str) -> np.ndarray:
+def resize(pixels: np.ndarray, size: int, mode: str = "pad") -> np.ndarray:
     """Resize a grey slice with antialiasing.
 
     Parameters

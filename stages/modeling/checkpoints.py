@@ -16,7 +16,9 @@ from stages.storage import written_aside
 
 
 def key(parameters: dict, inputs: Iterable[Path]) -> str:
-    """Digest all that a training depends on: parameters, data and the code that is loaded.
+    """Digest all that a training depends on: parameters, data and code.
+
+    The code is what is loaded of stages/, and all of this room, which loads an architecture late.
 
     Parameters
     ----------
@@ -32,7 +34,8 @@ def key(parameters: dict, inputs: Iterable[Path]) -> str:
     """
     home = Path(stages.__file__).parent
     loaded = {Path(module.__file__) for module in list(sys.modules.values()) if _is_file(module)}
-    code = sorted(path for path in loaded if path.is_relative_to(home))
+    room = set(Path(__file__).parent.rglob("*.py"))
+    code = sorted({path for path in loaded if path.is_relative_to(home)} | room)
     data = [
         file
         for path in inputs

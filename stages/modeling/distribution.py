@@ -17,7 +17,7 @@ import tensorflow as tf
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stages.errors import InputError, one_line
-from stages.modeling.architectures import layers_of, normalisations
+from stages.modeling.building import layers_of, normalisations
 
 # What an operation of all workers ends with once one is gone; the last is NCCL's.
 GONE = (

@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from stages.modeling.architectures import frozen_backbone, output_of
+from stages.modeling.building import frozen_backbone, output_of
 from stages.modeling.training import Examples, forward, predict
 from stages.storage import ImageSet, write_array, written_aside
 

@@ -93,27 +93,17 @@ def count_parameters(model: keras.Model) -> dict:
     return {"total": model.count_params(), "trainable": trainable}
 
 
-def summary(model: keras.Model) -> str:
-    """Give a table of layers, shapes and numbers of parameters.
+def layer_table(model: keras.Model) -> pd.DataFrame:
+    """List the layers: ``name``, ``kind``, ``shape`` of the output, ``parameters``."""
 
-    Keras's own is as wide as the terminal that it is made in.
-    """
-    table = pd.DataFrame(layer_table(model)).to_string(index=False)
-    count = count_parameters(model)
-    return f"{table}\n\n{count['total']:,} parameters, {count['trainable']:,} of them trained\n"
+    def shape(layer: keras.Layer) -> str:
+        return "x".join("?" if side is None else str(side) for side in layer.output.shape[1:])
 
-
-def layer_table(model: keras.Model) -> list[dict]:
-    """List the layers as plain data, for a drawing: name, kind, shape out, parameters."""
-    return [
-        {
-            "name": layer.name,
-            "kind": type(layer).__name__,
-            "shape": list(layer.output.shape[1:]),
-            "parameters": layer.count_params(),
-        }
+    rows = [
+        (layer.name, type(layer).__name__, shape(layer), layer.count_params())
         for layer in model.layers
     ]
+    return pd.DataFrame(rows, columns=["name", "kind", "shape", "parameters"])
 
 
 def _without(content, key):

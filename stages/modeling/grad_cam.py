@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from stages.modeling.architectures import INCEPTION_V3_LAST_MAPS, output_of
+from stages.modeling.building import output_of
 
 
 def grad_cam(model: keras.Model, pixels: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -13,7 +13,7 @@ def grad_cam(model: keras.Model, pixels: np.ndarray, labels: np.ndarray) -> np.n
     Parameters
     ----------
     model : keras.Model
-        As :func:`stages.modeling.architectures.build` made it.
+        As :func:`stages.modeling.building.build` made it.
     pixels : ndarray (n, size, size), uint8
     labels : ndarray (n,), int
         The class to explain, by image.
@@ -45,7 +45,7 @@ def _at_last_maps(model: keras.Model) -> tuple[keras.Model, keras.Model]:
     logits = model.get_layer("logits").output
     for place, layer in enumerate(model.layers):
         if isinstance(layer, keras.Model):  # a backbone
-            maps = layer.get_layer(INCEPTION_V3_LAST_MAPS).output
+            maps = [inner.output for inner in layer.layers if len(inner.output.shape) == 4][-1]
             before = keras.Model(model.input, model.layers[place - 1].output)
             inside = keras.Model(layer.input, maps)
             after = keras.Model(output_of(model, layer), logits)

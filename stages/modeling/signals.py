@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from stages.modeling.architectures import output_of
+from stages.modeling.building import output_of
 
 IMAGES = 8  # of the fixed batch; more would cost more than they tell
 LOW, HIGH = 0.05, 0.95  # below and above these shares of its range an activation is at an extreme
@@ -113,7 +113,7 @@ class Probe:
     Attributes
     ----------
     model : keras.Model
-        As :func:`stages.modeling.architectures.build` made it.
+        As :func:`stages.modeling.building.build` made it.
     labels : ndarray (n,), int32
     inputs : ndarray (n, ...)
         What the training step takes, pixels or features; set before the first measurement.

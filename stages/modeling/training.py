@@ -13,7 +13,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from stages.errors import InputError
-from stages.modeling.architectures import frozen_backbone, normalisations, output_of, unfreeze_top
+from stages.modeling.building import frozen_backbone, normalisations, output_of, unfreeze_top
 from stages.modeling.checkpoints import Checkpoint
 from stages.modeling.distribution import Part, add_up, in_step, on_each, replicas, rows_here
 from stages.modeling.signals import IMAGES, MEASURED, Probe, blocks, measurements, probe_steps
@@ -193,7 +193,7 @@ def fit(
     Parameters
     ----------
     model : keras.Model
-        As :func:`stages.modeling.architectures.build` made it.
+        As :func:`stages.modeling.building.build` made it.
     training, validation : Examples
     settings : stages.params.Model
     seed : int

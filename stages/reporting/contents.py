@@ -1,29 +1,70 @@
-"""What the report can say: facts that its words are chosen by, from the tables of other stages."""
+"""Facts that the words of several sections are chosen by, from the tables of other stages."""
 
 import json
-import re
-from itertools import combinations, zip_longest
+from itertools import combinations
 from types import ModuleType
 
 import pandas as pd
 
+from stages.assessment import diagnosis
 from stages.reporting.language import Language
+from stages.reporting.reading import Reports
 
 LOOK_UP = "look_up"
 # What training.json tells of a model and its training; the rest is what that was done on and with.
 TRAINING = {"architecture", "activation", "data", "images", "class_counts", "seed", "updates"}
-TRAINING |= {"epochs", "best_epoch", "val_loss", "val_accuracy", "parameters"}
+TRAINING |= {"epochs", "seen", "best_epoch", "val_loss", "val_accuracy", "parameters"}
 
 
-def flow(audit: dict, splits: dict) -> dict[str, int]:
-    """Count every image on its way from the folder to a split."""
+def shared(reports: Reports) -> dict:
+    """Give what the templates of several sections, the page around them and the summary fill in."""
+    comparison, names = reports.comparison, reports.models
+    counts, doubtful = split_counts(reports.splits), set(reports.conflicts["path"])
+    answers = reports.predictions[reports.recommended]
+    wrong = answers[answers["actual"] != answers["predicted"]]
     return {
-        "files": audit["files"],
-        "refused": audit["refused"],
-        "training": audit["images"]["Training"]["all"],
-        "testing": audit["images"]["Testing"]["all"],
-        **{name: counts["all"] for name, counts in splits.items()},
+        "parameters": reports.parameters.model_dump(),
+        "audit": reports.audit,
+        "splits": counts,
+        "absent": absent(counts, reports.classes),
+        "models": {name: model_facts(reports, name) for name in names},
+        "machines": machines(reports.training),
+        "comparison": comparison,
+        "verdicts": verdicts(comparison, names),
+        "best": best(comparison, names),
+        "doubtful": doubtful,
+        "wrong": len(wrong),
+        "wrong_doubtful": int(wrong["path"].isin(doubtful).sum()),
+        "has_pictures": (reports.folder / "pictures").is_dir(),
     }
+
+
+def model_facts(reports: Reports, name: str) -> dict:
+    """Give what several sections say of a model.
+
+    Returns
+    -------
+    dict
+        ``place`` among the models, from 1; ``training``, its record; ``answers``, the classes that
+        it answers at all; ``learning``, see :func:`learning_facts`; ``diagnosis``, see
+        :func:`stages.assessment.diagnosis.diagnose`.
+    """
+    training, history = reports.training[name], reports.histories[name]
+    trained_on = training["class_counts"].values()
+    shares = [number / sum(trained_on) for number in trained_on]
+    counts = reports.confusions[name]
+    return {
+        "place": reports.models.index(name) + 1,
+        "training": training,
+        "answers": [label for label in reports.classes if counts[label].any()],
+        "learning": learning_facts(history),
+        "diagnosis": diagnosis.diagnose(reports.signals[name], history, shares),
+    }
+
+
+def reference_names(language: Language) -> dict[str, str]:
+    """Give what the classifiers that are no models are called on the page."""
+    return {name: str(language.say(f"classifiers.{name}")) for name in (LOOK_UP, "majority")}
 
 
 def absent(splits: dict, classes: list[str]) -> dict[str, list[str]]:
@@ -31,50 +72,6 @@ def absent(splits: dict, classes: list[str]) -> dict[str, list[str]]:
     return {
         name: [label for label in classes if not splits[name][label]] for name in ("val", "test")
     }
-
-
-def twin_pairs(manifest: pd.DataFrame) -> list[tuple[pd.Series, pd.Series]]:
-    """List pairs of twins on both sides of the split, so that the first few show every class.
-
-    Parameters
-    ----------
-    manifest : DataFrame
-        ``path``, ``split``, ``class``, ``cluster``, ``accepted``, a row a file.
-
-    Returns
-    -------
-    list of (Series, Series)
-        Rows of the first Training and the first Testing image of a cluster: the first cluster of
-        each class of the Testing image, then the second of each, and so on.
-    """
-    images = manifest[manifest["accepted"]].sort_values("path")
-    training, testing = (
-        images[images["split"] == split].drop_duplicates("cluster").set_index("cluster")
-        for split in ("Training", "Testing")
-    )
-    testing = testing[testing.index.isin(training.index)].sort_index()
-    turns = zip_longest(*(part.index for _, part in testing.groupby("class")))
-    clusters = [cluster for turn in turns for cluster in turn if cluster is not None]
-    return [(training.loc[cluster], testing.loc[cluster]) for cluster in clusters]
-
-
-def mistakes(predictions: pd.DataFrame, most: int) -> list[dict]:
-    """List the wrong answers a model was surest of.
-
-    Parameters
-    ----------
-    predictions : DataFrame
-        ``path``, ``actual``, ``predicted``, ``confidence`` (the probability of the answer given).
-    most : int
-
-    Returns
-    -------
-    list of dict
-        ``path``, ``actual``, ``predicted``, ``confidence``, surest first.
-    """
-    wrong = predictions[predictions["actual"] != predictions["predicted"]]
-    wrong = wrong.sort_values(["confidence", "path"], ascending=[False, True])
-    return wrong[["path", "actual", "predicted", "confidence"]].head(most).to_dict("records")
 
 
 def verdicts(comparison: dict, models: list[str]) -> dict:
@@ -85,7 +82,7 @@ def verdicts(comparison: dict, models: list[str]) -> dict:
     Parameters
     ----------
     comparison : dict
-        Of ``comparison.json``.
+        Of ``comparison/figures.json``.
     models : list of str
         In the order of the pairs' names.
 
@@ -141,58 +138,10 @@ def verdicts(comparison: dict, models: list[str]) -> dict:
     }
 
 
-def pair_rows(comparison: dict, models: list[str]) -> list[dict]:
-    """List the compared pairs with their names apart, in the order of ``comparison.json``.
-
-    A difference whose p is the smallest that so many resamples can tell is marked ``at_most``.
-    """
-    names = [*combinations(models, 2), *((name, LOOK_UP) for name in models)]
-
-    def marked(test: dict) -> dict:
-        p = test["p"]
-        return test | {"at_most": "low" in test and p is not None and p <= comparison["smallest_p"]}
-
-    return [
-        {"a": a, "b": b}
-        | {name: marked(test) for name, test in comparison["pairs"][f"{a} - {b}"].items()}
-        for a, b in names
-    ]
-
-
-def likeness(one: pd.Series, other: pd.Series) -> str:
-    """Tell how two twins are alike: the same ``files``, the same ``pixels``, or one ``slice``."""
-    for column, kind in (("sha256", "files"), ("pixels_sha256", "pixels")):
-        if one[column] == other[column]:
-            return kind
-    return "slice"
-
-
-def twin_classes(testing: pd.DataFrame) -> dict[str, dict[str, int]]:
-    """Count Testing images by class, those ``with`` a twin in Training and those ``without``."""
-    return {
-        name: testing.loc[testing["twin"] == twin, "label"].value_counts().sort_index().to_dict()
-        for name, twin in (("with", True), ("without", False))
-    }
-
-
-def strategies(models: dict[str, dict]) -> dict[str, list[str]]:
-    """Name the models that are trained on each strategy of balancing, but for none."""
-    found: dict[str, list[str]] = {}
-    for name, model in models.items():
-        found.setdefault(model["training"]["data"], []).append(name)
-    found.pop("none", None)
-    return found
-
-
-def balanced_counts(models: dict[str, dict]) -> dict[str, dict[str, float]]:
-    """Count the training images of each class after each strategy; of weighted ones the weight."""
-    found = {}
-    for strategy, names in strategies(models).items():
-        counts = models[names[0]]["training"]["class_counts"]
-        if strategy == "class_weight":
-            counts = dict.fromkeys(counts, sum(counts.values()) / len(counts))
-        found[strategy] = counts
-    return found
+def split_counts(splits: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """Count images by set and class, and ``all``, from the table of :mod:`stages.prepare`."""
+    table = splits.pivot(index="set", columns="class", values="images")
+    return table.assign(all=table.sum(axis=1)).astype(int).to_dict("index")
 
 
 def learning_facts(history: pd.DataFrame) -> dict[str, float | int]:
@@ -251,44 +200,6 @@ def weakest(comparison: dict, models: list[str]) -> dict:
     return min(recalls, key=lambda row: row["value"])
 
 
-def interval_table(comparison: dict, measure: str) -> pd.DataFrame:
-    """Give an overall figure of every classifier, a row each, with its interval."""
-    rows = [
-        {"classifier": name, **figures[measure]}
-        for name, figures in comparison["classifiers"].items()
-    ]
-    return pd.DataFrame(rows).astype({"value": float, "low": float, "high": float})
-
-
-def recall_table(comparison: dict) -> pd.DataFrame:
-    """Give the recall of every classifier in every class, a row each, with its interval."""
-    rows = [
-        {"classifier": name, "class": label, **scores["recall"]}
-        for name, figures in comparison["classifiers"].items()
-        for label, scores in figures["per_class"].items()
-    ]
-    return pd.DataFrame(rows).astype({"value": float, "low": float, "high": float})
-
-
-def difference_table(pairs: list[dict], measure: str) -> pd.DataFrame:
-    """Give the difference of every pair in a measure, a row each, with its interval."""
-    rows = [{"a": pair["a"], "b": pair["b"], **pair[measure]} for pair in pairs]
-    table = pd.DataFrame(rows).rename(columns={"value": "difference"})
-    return table.astype(dict.fromkeys(["difference", "low", "high", "p_holm"], float))
-
-
-def translated(svg: str, language: Language) -> str:
-    """Put the drawing of an architecture, whose few words are English, into a language."""
-
-    def text(found: re.Match) -> str:
-        word = found[1]
-        if re.fullmatch(r"\d{1,3}(,\d{3})+", word):
-            word = language.number(int(word.replace(",", "")))
-        return f">{language.words['architecture'].get(word, word)}</text>"
-
-    return re.sub(r">([^<>]*)</text>", text, svg)
-
-
 def rules(module: ModuleType) -> dict[str, float]:
     """Give the thresholds that a module judges by: its constants."""
     return {name: value for name, value in vars(module).items() if name.isupper()}
@@ -324,11 +235,11 @@ def _words(value) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def machines(models: dict[str, dict]) -> list[tuple[list[str], dict[str, str]]]:
+def machines(training: dict[str, dict]) -> list[tuple[list[str], dict[str, str]]]:
     """Name the models that were trained on and with the same, and that; mostly one group."""
     found: list[tuple[list[str], dict[str, str]]] = []
-    for name, model in models.items():
-        own = machine(model["training"])
+    for name, record in training.items():
+        own = machine(record)
         for names, other in found:
             if other == own:
                 names.append(name)

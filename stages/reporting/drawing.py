@@ -1,13 +1,18 @@
-"""The drawing of a model's layers, and how every figure becomes SVG."""
+"""What the figures share: their look, their rows and numbers, and how each becomes SVG.
 
+`words` are the strings to print: those under `figures` in words/, with the decimal mark and the
+thousands mark of the language.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
 from io import StringIO
-from pathlib import Path
 
-from matplotlib import style
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch
-
-from stages.storage import write_text
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 STYLE = {
     "svg.hashsalt": "stages.reporting",  # ids are random without one
@@ -18,73 +23,152 @@ STYLE = {
     "font.size": 9,
     "text.parse_math": False,  # a class may have a $ in its name
     "text.color": "#222222",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#777777",
+    "axes.titlesize": 9,
+    "axes.titlelocation": "left",
+    "axes.axisbelow": True,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.6,
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "legend.columnspacing": 1.2,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "xtick.color": "#777777",
+    "ytick.color": "#777777",
+    "xtick.labelcolor": "#222222",
+    "ytick.labelcolor": "#222222",
+    "lines.linewidth": 1.4,
 }
-WIDTH, ROW, GAP = 4.5, 0.27, 0.09  # inches: of the drawing, a box, the arrow between two
 
-# By what a kind of layer has in its name; the first that fits. The rest is grey.
-FILLS = {"Conv": "#cfe3f5", "Pool": "#fbe3c0", "Dense": "#cdebdd", "Functional": "#ead7ea"}
+# Okabe and Ito's colours, told apart with any colour vision; without yellow, too pale on white.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+DASHES = ("-", "--", "-.", ":")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+GREY, BAND = "#777777", "#f4f5f7"
+WIDTH, HEIGHT = 4.0, 4.4  # inches
+LONGEST_NAME = 18  # characters of a name beside a figure
+LONGEST_LABEL = 48  # characters of a label that has a line of its own
 
-
-def draw_architecture(path: str | Path, layers: list[dict]) -> None:
-    """Draw a model as a column of boxes, from its input down.
-
-    Parameters
-    ----------
-    path : str or Path
-        The SVG to write.
-    layers : list of dict
-        ``name``, ``kind``, ``shape`` (sides of the output, without the batch), ``parameters``.
-    """
-    pitch = ROW + GAP
-    height = (len(layers) + 2) * pitch
-    with style.context(STYLE, after_reset=True):  # whatever the user's own matplotlibrc says
-        figure = Figure(figsize=(WIDTH, height))
-        axes = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(height, 0))
-        axes.set_axis_off()
-        _row(axes, pitch / 2, ("layer", "output", "parameters"), color="#555555", size=8)
-        for place, layer in enumerate(layers, start=1):
-            top = place * pitch
-            if place > 1:
-                arrow = {"arrowstyle": "-|>,head_width=0.14,head_length=0.2", "color": "#777777"}
-                ends = {"xy": (0.5, top), "xytext": (0.5, top - GAP)}
-                axes.annotate("", **ends, arrowprops={**arrow, "shrinkA": 0, "shrinkB": 0})
-            axes.add_patch(_box(top, layer["kind"]))
-            shape = "\N{MULTIPLICATION SIGN}".join(
-                "?" if side is None else str(side) for side in layer["shape"]
-            )
-            _row(axes, top + ROW / 2, (_label(layer), shape, f"{layer['parameters']:,}"))
-        total = sum(layer["parameters"] for layer in layers)
-        _row(axes, height - pitch / 2, ("all layers", "", f"{total:,}"), weight="bold")
-        write_text(path, svg(figure))
+Words = Mapping[str, str]
 
 
 def svg(figure: Figure) -> str:
-    """Give a figure as SVG whose bytes depend on the figure alone; call it while STYLE holds."""
+    """Give a figure as SVG whose bytes depend on the figure alone; call it while STYLE holds.
+
+    Coordinates are to a hundredth of a point, which halves the bytes.
+    """
+
+    def shorten(tag: re.Match) -> str:
+        return re.sub(r"(\d\.\d\d)\d+", r"\1", re.sub(r' transform="rotate\(-0 [^"]*"', "", tag[0]))
+
     text = StringIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))  # neither time nor version
     figure.savefig(text, format="svg", metadata=nothing)
-    return text.getvalue()
+    return re.sub(r"<[^<>]+>", shorten, text.getvalue())  # in tags; texts keep their digits
 
 
-def _label(layer: dict) -> str:
-    """Name a layer by its kind; a model within the model by its name."""
-    return layer["name"] if layer["kind"] == "Functional" else layer["kind"]
+def whole(value: int, words: Words) -> str:
+    """Write a whole number with its thousands apart."""
+    return f"{value:,}".replace(",", words["thousands_mark"])
 
 
-def _box(top: float, kind: str) -> FancyBboxPatch:
-    fill = next((fill for part, fill in FILLS.items() if part in kind), "#eeeeee")
-    return FancyBboxPatch(
-        (0.05, top),
-        WIDTH - 0.1,
-        ROW,
-        boxstyle="round,pad=0,rounding_size=0.05",
-        facecolor=fill,
-        edgecolor="#777777",
-        linewidth=0.6,
-    )
+def number(value: float, digits: str, words: Words) -> str:
+    """Write a number as the language does; `digits` is a format, such as ``.3f``."""
+    text = format(value, digits)
+    if not text.strip("+-0."):
+        text = text.strip("+-")  # zero has no sign
+    marks = {",": words["thousands_mark"], ".": words["decimal_mark"], "-": "\N{MINUS SIGN}"}
+    return text.translate(str.maketrans(marks))
 
 
-def _row(axes, y: float, words: tuple[str, str, str], **look) -> None:
-    places = ((0.15, "left"), (3.4, "right"), (WIDTH - 0.15, "right"))
-    for word, (x, side) in zip(words, places, strict=True):
-        axes.text(x, y, word, ha=side, va="center", **look)
+def number_ticks(axis: Axis, words: Words) -> None:
+    """Write the numbers of an axis as the language does."""
+    axis.set_major_formatter(lambda value, _: number(value, ",.6g", words))
+
+
+def short(name: str, longest: int = LONGEST_NAME) -> str:
+    """Cut a long name in its middle, since names of a kind often differ at their ends."""
+    if len(name) <= longest:
+        return name
+    end = (longest - 1) // 2
+    return f"{name[: longest - 1 - end]}…{name[-end:]}"
+
+
+def forest(
+    names: Iterable[str],
+    values: Iterable[float],
+    digits: str,
+    words: Words,
+    pitch: float = 0.22,
+    below: float = 0.5,
+) -> Axes:
+    """Give axes with one row per name from the top down, its value in figures on the right.
+
+    The rows stand at y = 0, 1, 2 and so on. Names too long for the margin stand above their row.
+
+    Parameters
+    ----------
+    names, values : iterable of str and of float
+    digits : str
+        Format of the values, such as ``.3f``.
+    words : mapping
+    pitch : float
+        Height of a row, in inches; with names above their rows it is more.
+    below : float
+        Height of what is not rows, in inches.
+    """
+    names = list(names)
+    long = max(map(len, names), default=0) > LONGEST_NAME
+    pitch += 0.18 * long
+    height = below + pitch * max(len(names), 1)
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    axes = figure.subplots()
+    edge = axes.get_yaxis_transform()
+    above = 0.7 if long else 0.5  # of a row, above its middle
+    for y, (name, value) in enumerate(zip(names, values, strict=True)):
+        ground = BAND if y % 2 else "white"
+        axes.axhspan(y - above, y + 1 - above, color=ground, linewidth=0, zorder=0)
+        text = number(value, digits, words)
+        axes.text(1.02, y, text, transform=edge, va="center", size=8)
+        if long:
+            name = short(name, LONGEST_LABEL)
+            axes.text(
+                0.01,
+                y - above + 0.06,
+                name,
+                transform=edge,
+                va="top",
+                size=8,
+                bbox={"facecolor": ground, "edgecolor": "none", "pad": 0.8},  # over grid lines
+            )
+    axes.set_yticks(range(len(names)), [""] * len(names) if long else names)
+    axes.set_ylim(max(len(names), 1) - above, -above)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x")
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=(1, 2, 2.5, 5, 10)))
+    number_ticks(axes.xaxis, words)
+    return axes
+
+
+def interval(
+    axes: Axes,
+    y: float,
+    value: float,
+    low: float,
+    high: float,
+    marker: str,
+    colour: str = COLOURS[0],
+    hollow: bool = False,
+) -> None:
+    """Draw a value with its interval on a row of a forest plot, hollow where it shows nothing."""
+    axes.plot([low, high], [y, y], color=colour, linewidth=1.5, solid_capstyle="butt")
+    face = "white" if hollow else colour
+    axes.plot([value], [y], color=colour, marker=marker, markersize=4.5, markerfacecolor=face)
+
+
+def handle(label: str, color: str = COLOURS[0], **look) -> Line2D:
+    """Give what a legend shows beside a label."""
+    return Line2D([], [], color=color, markersize=5, label=label, **look)

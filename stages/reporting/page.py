@@ -18,7 +18,7 @@ def html_page(results: dict) -> str:
     Parameters
     ----------
     results : dict
-        What :mod:`stages.report` gathers: see its functions for each part.
+        What :func:`stages.reporting.sections.gather` gives.
 
     Returns
     -------

@@ -1,41 +1,53 @@
-"""Pictures as data URIs, so that a page needs no other file."""
+"""The pictures that other stages left, as data URIs, so that a page needs no other file."""
 
 from base64 import b64encode
+from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
-from xml.etree import ElementTree
 
-import numpy as np
+import pandas as pd
 from PIL import Image
 
-from stages.storage import damaged
+from stages.storage import damaged, read_table
 
-MOST_PIXELS = 4096  # a side of a picture that a stage wrote; it is less than 2048 by params.yaml
-# What matplotlib draws with; anything else, such as a script, was written by somebody else.
-SVG = {"svg", "metadata", "defs", "style", "g", "path", "rect", "text", "tspan", "use", "clipPath"}
+MOST_PIXELS = 4096  # a side of a picture that a stage wrote; it is far less
 
 
-def data_uri(pixels: np.ndarray, side: int | None = None) -> str:
-    """Give an image as the data URI of a PNG; the same pixels give the same text.
+def read_gallery(
+    folder: str | Path, columns: Iterable[str], numbers: Iterable[str] = ()
+) -> pd.DataFrame:
+    """Read pictures and what is to be said of each.
 
     Parameters
     ----------
-    pixels : ndarray (height, width) or (height, width, 3), uint8
-        Grey stays grey, 8 bits a pixel.
-    side : int, optional
-        Longest side in pixels; a larger image is shrunk to it, a smaller one stays as it is.
+    folder : str or Path
+        As :func:`stages.imaging.gallery.write_gallery` wrote it. Git has no pictures; where DVC
+        has not brought them either there is no such folder.
+    columns, numbers : iterable of str
+        As of :func:`stages.storage.read_table`.
+
+    Returns
+    -------
+    DataFrame
+        One row per picture, with its ``uri``; none without the folder.
+
+    Raises
+    ------
+    InputError
+        If the list or a picture is damaged, or is no picture of this folder.
     """
-    image = Image.fromarray(pixels)
-    if side:
-        image.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=None)
-    content = BytesIO()
-    image.save(content, "PNG", optimize=True)
-    return _uri(content.getvalue())
+    folder, columns, numbers = Path(folder), [*columns, "file"], list(numbers)
+    if not folder.is_dir():
+        return pd.DataFrame(columns=[*columns, *numbers, "uri"])
+    table = read_table(folder / "index.csv", columns, numbers)
+    if not table["file"].astype(str).str.fullmatch(r"\d+\.png").all():  # of this folder, no other
+        raise damaged(folder / "index.csv")
+    return table.assign(uri=[_uri(folder / name) for name in table["file"]])
 
 
-def data_uri_of_file(path: str | Path, side: int | None = None) -> str:
-    """Give a PNG file as a data URI, shrunk to a side; InputError if it is none, or damaged."""
-    content = Path(path).read_bytes()
+def _uri(path: Path) -> str:
+    """Give a PNG file as a data URI; InputError if it is none, or damaged."""
+    content = path.read_bytes()
     try:
         image = Image.open(BytesIO(content), formats=["PNG"])
         if max(image.size) > MOST_PIXELS:
@@ -43,24 +55,4 @@ def data_uri_of_file(path: str | Path, side: int | None = None) -> str:
         image.load()
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         raise damaged(path) from None
-    if side and max(image.size) > side:
-        return data_uri(np.asarray(image), side)
-    return _uri(content)
-
-
-def svg_of_file(path: str | Path) -> str:
-    """Read a drawing that a stage wrote; InputError if it is no SVG, or not one of ours."""
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-        elements = list(ElementTree.fromstring(text).iter())
-    except (ValueError, SyntaxError):
-        raise damaged(path) from None
-    tags = [element.tag.rpartition("}")[2] for element in elements]
-    handlers = [name for element in elements for name in element.attrib if name.startswith("on")]
-    if tags[0] != "svg" or not SVG.issuperset(tags) or handlers:
-        raise damaged(path, "it is no drawing of ours")
-    return text
-
-
-def _uri(content: bytes) -> str:
     return f"data:image/png;base64,{b64encode(content).decode()}"

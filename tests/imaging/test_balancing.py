@@ -6,11 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.imaging.balancing import balance
+from stages import params
+from stages.imaging import balancing
 
 sizes = st.dictionaries(st.sampled_from("abcd"), st.integers(1, 40), min_size=2)
 seeds = st.integers(0, 2**32 - 1)
-STRATEGIES = ["none", "oversample", "undersample", "class_weight", "augment", "augment_only"]
+
+
+def balance(index, strategy, seed):
+    return getattr(balancing, strategy)(index["label"].to_numpy(), np.random.default_rng(seed))
 
 
 def index_of(sizes):
@@ -75,7 +79,7 @@ def test_class_weights_give_every_class_the_same_sum_and_images_a_mean_of_one(si
     assert weights.mean() == pytest.approx(1)
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", params.STRATEGIES)
 @given(st.lists(st.sampled_from("abcd"), min_size=1, max_size=80), seeds)
 def test_every_strategy_takes_known_images_and_changes_only_repeated_ones(strategy, labels, seed):
     index = pd.DataFrame({"label": labels})  # classes in any order, and also one alone

@@ -1,7 +1,10 @@
 """A training that was killed between epochs goes on, and ends with the same bytes."""
 
+import importlib.util
 import io
 import os
+import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import keras
@@ -9,10 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.modeling import architectures, runtime, training
+from stages.modeling import building, runtime, training
 from stages.modeling.checkpoints import Checkpoint, key
 from tests.modeling.small import SETTINGS, write_examples
 
+ROOT = Path(__file__).parents[2]
 EPOCHS = 4
 MODEL = {"activation": "relu", "dropout": 0.5, "l2": 0.001, "batch_norm": True}
 
@@ -47,7 +51,7 @@ def trained(examples, checkpoint=None, architecture="model_4", options=MODEL, **
     settings = SimpleNamespace(**SETTINGS | {"epochs": EPOCHS, "learning_rate": 0.003} | changes)
     runtime.configure(settings)
     runtime.set_seed(1)
-    model = architectures.build(architecture, 32, 2, **options)
+    model = building.build(architecture, 32, 2, **options)
     history, signals, _ = training.fit(
         model, examples, examples, settings, seed=1, checkpoint=checkpoint
     )
@@ -186,3 +190,15 @@ def test_the_key_is_that_of_parameters_and_data(tmp_path):
     assert key({"epochs": 4}, [data]) != first
     (data / "index.csv").write_text("b\n")
     assert key({"epochs": 3}, [data]) != first
+
+
+def test_the_key_is_that_of_the_code_too_loaded_yet_or_not(tmp_path):
+    room = shutil.copytree(ROOT / "stages/modeling", tmp_path / "modeling")
+    spec = importlib.util.spec_from_file_location("copied", room / "checkpoints.py")
+    copied = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(copied)
+    first = copied.key({}, [])
+    assert copied.key({}, []) == first
+    with (room / "architectures/model_4.py").open("a", encoding="utf-8") as file:
+        file.write("# another version\n")
+    assert copied.key({}, []) != first

@@ -55,7 +55,8 @@ def trained(tmp_path_factory):
 
     def trained(home, **variables):
         run(folder, home, "-m", *TRAIN, **variables)
-        return [(folder / name).read_bytes() for name in ("model.keras", "reports/training.json")]
+        record = folder / "reports/training/model_4.json"
+        return [(folder / "model.keras").read_bytes(), record.read_bytes()]
 
     return trained
 

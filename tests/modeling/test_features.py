@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from stages.modeling import architectures, runtime, training
+from stages.modeling import building, runtime, training
 from stages.modeling.features import with_features
 from tests.modeling.small import SETTINGS, write_examples
 
@@ -28,7 +28,7 @@ def build(tmp_path, small_backbone):
     def build(dropout=0.0):
         runtime.configure(SimpleNamespace(**SETTINGS))  # numbers layers from one
         runtime.set_seed(1)
-        return architectures.build(
+        return building.build(
             "inception_v3",
             32,
             2,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from stages.imaging.overlay import SMALLEST, overlay
-from stages.modeling import architectures, runtime
+from stages.modeling import building, runtime
 from stages.modeling.grad_cam import grad_cam
 
 
@@ -36,7 +36,7 @@ def test_under_a_global_mean_it_is_the_class_activation_map():
 
 
 def test_where_nothing_speaks_for_the_class_it_is_cold():
-    model = architectures.build(
+    model = building.build(
         "model_4", 32, 2, activation="relu", dropout=0.0, l2=0.0, batch_norm=False
     )
     model.get_layer("logits").set_weights([np.zeros((128, 2)), np.zeros(2)])
@@ -49,7 +49,7 @@ def test_where_nothing_speaks_for_the_class_it_is_cold():
     [("model_1", False), ("model_4", False), ("model_4", True), ("inception_v3", True)],
 )
 def test_every_architecture_has_heat_maps(architecture, batch_norm):
-    model = architectures.build(
+    model = building.build(
         architecture, 96, 3, activation="relu", dropout=0.1, l2=0.0, batch_norm=batch_norm
     )
     images = np.random.default_rng(0).integers(0, 255, (2, 96, 96), np.uint8)

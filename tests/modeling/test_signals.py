@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from stages.modeling import architectures, runtime, signals, training
+from stages.modeling import building, runtime, signals, training
 
 CLASSES = 3
 
@@ -89,7 +89,7 @@ def test_the_extremes_are_those_of_the_activations_own_range(activation, bias, l
 
 def test_measuring_changes_neither_weights_nor_batch_statistics_nor_dropout():
     keras.utils.set_random_seed(1)
-    model = architectures.build(
+    model = building.build(
         "model_4", 32, 2, activation="relu", dropout=0.5, l2=0.01, batch_norm=True
     )
     step = training._training_step(model, keras.optimizers.Adam(), model.input)
@@ -109,7 +109,7 @@ def test_measuring_changes_neither_weights_nor_batch_statistics_nor_dropout():
 
 
 def test_a_block_is_a_layer_with_its_normalisation_and_activation():
-    model = architectures.build(
+    model = building.build(
         "model_1", 32, 4, activation="tanh", dropout=0.2, l2=0.0, batch_norm=True
     )
     found = signals.blocks(model)

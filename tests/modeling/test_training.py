@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from stages.errors import InputError
-from stages.modeling import architectures, files, runtime, training
+from stages.modeling import building, files, runtime, training
 from tests.modeling.small import SETTINGS, write_examples
 
 
@@ -25,7 +25,7 @@ def examples(tmp_path):
 def trained(examples, **changes):
     runtime.configure(SimpleNamespace(**SETTINGS))
     runtime.set_seed(1)
-    model = architectures.build(
+    model = building.build(
         "model_4", 32, 2, activation="relu", dropout=0.5, l2=0.0, batch_norm=False
     )
     settings = SimpleNamespace(**SETTINGS | changes)
@@ -106,7 +106,7 @@ def test_an_epoch_can_be_a_number_of_updates(examples):
 
 def test_an_epoch_makes_one_update_a_batch_the_last_one_smaller(examples):
     keras.utils.set_random_seed(1)
-    model = architectures.build(
+    model = building.build(
         "model_4", 32, 2, activation="relu", dropout=0.0, l2=0.0, batch_norm=False
     )
     optimizer = keras.optimizers.Adam()
@@ -121,7 +121,7 @@ def test_an_epoch_makes_one_update_a_batch_the_last_one_smaller(examples):
 def test_a_normalised_model_that_learned_answers_after_few_updates(examples, batch_size):
     """With Keras's momentum, 12 updates leave the averages where they began: accuracy 0.5."""
     keras.utils.set_random_seed(1)
-    model = architectures.build(
+    model = building.build(
         "model_4", 32, 2, activation="relu", dropout=0.0, l2=0.0, batch_norm=True
     )
     settings = SimpleNamespace(**SETTINGS | {"epochs": 2, "batch_size": batch_size})
@@ -151,7 +151,7 @@ def test_pretrained_weights_are_fine_tuned_after_the_head(examples, tmp_path, sm
         include_top=False, weights=None, input_shape=(75, 75, 3), pooling="avg"
     )
     backbone.save_weights(tmp_path / "backbone.weights.h5")
-    model = architectures.build(
+    model = building.build(
         "inception_v3",
         32,
         2,

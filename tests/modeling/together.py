@@ -20,7 +20,7 @@ import tensorflow as tf
 from tensorflow.python.eager import context
 
 from stages import train
-from stages.modeling import architectures, distribution, runtime, training
+from stages.modeling import building, distribution, runtime, training
 from stages.storage import ImageSet, read_images
 from tests.modeling.small import CLASSES, SETTINGS
 
@@ -105,7 +105,7 @@ def stand_in_for_gpus(count):
 
 def fit(output, settings):
     runtime.set_seed(1)
-    model = architectures.build("model_4", 32, 2, **MODEL)
+    model = building.build("model_4", 32, 2, **MODEL)
     examples = training.Examples.of(read_images("set"), CLASSES)
     read = []
     noted = replace(examples, images=Noted(examples.images.index, examples.images.shards, read))

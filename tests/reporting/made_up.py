@@ -9,46 +9,46 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from PIL import Image
 
 from stages import compare
-from stages.assessment.metrics import classification_metrics, roc_table, subset_metrics
-from stages.reporting.drawing import draw_architecture
+from stages.assessment.roc import roc_table
+from stages.imaging.findings import twin_pairs
+from stages.imaging.gallery import write_gallery
 from stages.storage import write_images, write_json, write_table
 
 ROOT = Path(__file__).parents[2]
 LAYERS = [
-    ("pixels", "InputLayer", [64, 64, 1], 0),
-    ("rescaling", "Rescaling", [64, 64, 1], 0),
-    ("conv2d", "Conv2D", [62, 62, 32], 320),
-    ("activation", "Activation", [62, 62, 32], 0),
-    ("conv2d_1", "Conv2D", [60, 60, 64], 18496),
-    ("activation_1", "Activation", [60, 60, 64], 0),
-    ("max_pooling2d", "MaxPooling2D", [30, 30, 64], 0),
-    ("conv2d_2", "Conv2D", [28, 28, 128], 73856),
-    ("activation_2", "Activation", [28, 28, 128], 0),
-    ("conv2d_3", "Conv2D", [26, 26, 128], 147584),
-    ("activation_3", "Activation", [26, 26, 128], 0),
-    ("max_pooling2d_1", "MaxPooling2D", [13, 13, 128], 0),
-    ("flatten", "Flatten", [21632], 0),
-    ("dense", "Dense", [64], 1384512),
-    ("dropout", "Dropout", [64], 0),
-    ("logits", "Dense", [4], 260),
-    ("probabilities", "Softmax", [4], 0),
+    ("pixels", "InputLayer", "64x64x1", 0),
+    ("rescaling", "Rescaling", "64x64x1", 0),
+    ("conv2d", "Conv2D", "62x62x32", 320),
+    ("activation", "Activation", "62x62x32", 0),
+    ("conv2d_1", "Conv2D", "60x60x64", 18496),
+    ("activation_1", "Activation", "60x60x64", 0),
+    ("max_pooling2d", "MaxPooling2D", "30x30x64", 0),
+    ("conv2d_2", "Conv2D", "28x28x128", 73856),
+    ("activation_2", "Activation", "28x28x128", 0),
+    ("conv2d_3", "Conv2D", "26x26x128", 147584),
+    ("activation_3", "Activation", "26x26x128", 0),
+    ("max_pooling2d_1", "MaxPooling2D", "13x13x128", 0),
+    ("flatten", "Flatten", "21632", 0),
+    ("dense", "Dense", "64", 1384512),
+    ("dropout", "Dropout", "64", 0),
+    ("logits", "Dense", "4", 260),
+    ("probabilities", "Softmax", "4", 0),
 ]
 INCEPTION = [
     *LAYERS[:2],
-    ("resizing", "Resizing", [75, 75, 1], 0),
-    ("concatenate", "Concatenate", [75, 75, 3], 0),
-    ("inception_v3", "Functional", [2048], 21802784),
-    ("dense", "Dense", [128], 262272),
+    ("resizing", "Resizing", "75x75x1", 0),
+    ("concatenate", "Concatenate", "75x75x3", 0),
+    ("inception_v3", "Functional", "2048", 21802784),
+    ("dense", "Dense", "128", 262272),
     *LAYERS[14:],
 ]
 
 
-def layers(rows: list[tuple]) -> list[dict]:
+def layers(rows: list[tuple]) -> pd.DataFrame:
     """Give layers as `layer_table` does."""
-    return [dict(zip(("name", "kind", "shape", "parameters"), row, strict=True)) for row in rows]
+    return pd.DataFrame(rows, columns=["name", "kind", "shape", "parameters"])
 
 
 def make_project(
@@ -86,7 +86,7 @@ def make_project(
     write_audit(folder, parameters, sets, twins)
     for place, (name, model) in enumerate(parameters["models"].items()):
         right = (skill or {}).get(name, 0.45 + 0.06 * place)
-        write_model(folder / "reports" / name, name, model, parameters, right, sets)
+        write_model(folder / "reports", name, model, parameters, right, sets)
     prepared = ("train", "val", "test")
     options = zip(("--training", "--validation", "--testing"), prepared, strict=True)
     arguments = [part for name, of in options for part in (name, f"data/prepared/{of}")]
@@ -138,7 +138,7 @@ def slice_of(label: int, seed: int, size: int = 32) -> np.ndarray:
 
 
 def write_audit(folder: Path, parameters: dict, sets: dict, twins: int) -> None:
-    """Write audit.json, splits.json, label_conflicts.csv, the manifest and the files of twins."""
+    """Write what audit, prepare and balance report."""
     classes = parameters["classes"]
     train = dict.fromkeys(classes, 720 // len(classes))
     test = sets["test"]["label"].value_counts().reindex(classes, fill_value=0).to_dict()
@@ -147,7 +147,7 @@ def write_audit(folder: Path, parameters: dict, sets: dict, twins: int) -> None:
     val = {name: 20 if name in validated else 0 for name in classes}
     used = {name: train[name] - 20 - dropped[name] for name in classes}
     splits = {"train": used, "val": val, "test": test, "dropped": dropped}
-    rows = []
+    rows, drawn = [], {}
     for label, name in enumerate(classes):
         for i in range(4):  # the last two have a twin
             for split in ("Training", "Testing"):
@@ -157,14 +157,10 @@ def write_audit(folder: Path, parameters: dict, sets: dict, twins: int) -> None:
                 digests = {"sha256": path, "pixels_sha256": f"{split}{i}" if i == 2 else cluster}
                 row = {"path": path, "split": split, "class": name, "cluster": cluster, **digests}
                 rows.append({**row, "accepted": True, "reason": None})
-                (folder / parameters["dataset"] / path).parent.mkdir(parents=True, exist_ok=True)
-                Image.fromarray(slice_of(label, seed, 96)).save(
-                    folder / parameters["dataset"] / path
-                )
+                drawn[path] = slice_of(label, seed, 96)
     rows.append({"path": "Testing/cut.jpg", "split": "Testing", "class": classes[0]})
     rows[-1] |= {"accepted": False, "reason": "more than 50 pixels"}
     manifest = pd.DataFrame(rows).astype({"cluster": "Int64"})
-    write_table(folder / "data/audit/manifest.csv", manifest)
     audit = {
         "files": 921,
         "accepted": 920,
@@ -173,6 +169,7 @@ def write_audit(folder: Path, parameters: dict, sets: dict, twins: int) -> None:
         "images": {"Training": with_sum(train), "Testing": with_sum(test)},
         "twins": {
             "clusters": 61,
+            "clusters_across": 2 * len(classes) if twins else 0,
             "within_training": 30,
             "within_testing": 6,
             "testing_with_twin_in_training": twins,
@@ -181,36 +178,47 @@ def write_audit(folder: Path, parameters: dict, sets: dict, twins: int) -> None:
         "identical_across": {"files": twins // 4, "pixels": twins // 2},
         "mirrored": 3,
         "label_conflicts": {"clusters": 2, "images": 4},
+        "without_class": {},
+        "unused": {},
     }
-    write_json(folder / "reports/audit.json", {"audit": audit})
-    write_json(
-        folder / "reports/splits.json", {"splits": {k: with_sum(v) for k, v in splits.items()}}
-    )
+    reports = folder / "reports"
+    write_json(reports / "audit/findings.json", audit)
     conflicts = manifest.iloc[[0, 2]][["cluster", "path", "split", "class"]]
-    write_table(folder / "reports/label_conflicts.csv", conflicts)
+    write_table(reports / "audit/label_conflicts.csv", conflicts)
+    refused = manifest.loc[~manifest["accepted"], ["path", "reason"]]
+    write_table(reports / "audit/refused.csv", refused)
+    twin = sets["test"].groupby("label")["twin"].sum()
+    counted = [
+        {"set": split, "class": name, "images": count}
+        | {"with_twin": twin.get(name, 0) if split == "test" else 0}
+        for split, counts in splits.items()
+        for name, count in counts.items()
+    ]
+    write_table(reports / "splits.csv", pd.DataFrame(counted))
+    shown = twin_pairs(manifest, 6)
+    write_gallery(reports / "pictures/twins", shown, [drawn[path] for path in shown["path"]])
+    samples = [
+        {"path": f"Training/{name}/0.png", "class": name, "rotation": angle, "zoom": zoom}
+        for name in classes
+        for angle, zoom in ((None, None), (12.3, 1.05), (-8, 0.92), (3, 1.01))
+    ]
+    pictures = [slice_of(place // 4, place) for place in range(len(samples))]
+    write_gallery(reports / "pictures/samples", pd.DataFrame(samples), pictures)
 
 
 def write_model(
-    folder: Path, name: str, model: dict, parameters: dict, right: float, sets: dict
+    reports: Path, name: str, model: dict, parameters: dict, right: float, sets: dict
 ) -> None:
     """Write what train and evaluate report of one model with a share of right answers."""
     classes = parameters["classes"]
     seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
     random = np.random.default_rng(seed)
     validation, _, _ = answers(sets["val"], classes, right, random)
-    write_table(folder / "validation.csv", validation)
+    write_table(reports / f"validation/{name}.csv", validation)
     testing, actual, probabilities = answers(sets["test"], classes, right, random)
-    write_table(folder / "predictions.csv", testing)
-    predicted = probabilities.argmax(axis=1)
-    twin = sets["test"]["twin"].to_numpy()
-    metrics = classification_metrics(
-        actual, predicted, probabilities, classes, parameters["healthy_class"]
-    )
-    metrics["with_twin_in_training"] = subset_metrics(actual, predicted, twin)
-    metrics["without_twin_in_training"] = subset_metrics(actual, predicted, ~twin)
-    write_json(folder / "metrics.json", {name: metrics})
-    write_table(folder / "roc.csv", roc_table(actual, probabilities, classes))
-    write_heat_maps(folder / "grad_cam", testing, probabilities)
+    write_table(reports / f"predictions/{name}.csv", testing)
+    write_table(reports / f"roc/{name}.csv", roc_table(actual, probabilities, classes))
+    write_pictures(reports / "pictures", name, testing, probabilities)
 
     epochs = np.arange(1, model.get("epochs", 6) + 1)
     best = int(epochs[-1] * 0.7) + 1
@@ -226,13 +234,13 @@ def write_model(
             "best": epochs == best,
         }
     )
-    write_table(folder / "history.csv", history)
+    write_table(reports / f"history/{name}.csv", history)
     activation = model.get("activation", parameters["activation"])
-    write_table(folder / "signals.csv", signals(activation, len(classes)))
+    write_table(reports / f"signals/{name}.csv", signals(activation, len(classes)))
     inception = model["architecture"] == "inception_v3"
     drawn = layers(INCEPTION if inception else LAYERS)
-    draw_architecture(folder / "architecture.svg", drawn)
-    total = sum(layer["parameters"] for layer in drawn)
+    write_table(reports / f"layers/{name}.csv", drawn)
+    total = int(drawn["parameters"].sum())
     training = {
         "architecture": model["architecture"],
         "activation": activation,
@@ -240,6 +248,7 @@ def write_model(
         "images": {"training": 560, "validation": 80},
         "class_counts": dict.fromkeys(classes, 560 // len(classes)),
         "epochs": len(epochs),
+        "seen": 560 * len(epochs),
         "best_epoch": best,
         "val_loss": 0.612,
         "val_accuracy": 0.7,
@@ -251,10 +260,8 @@ def write_model(
         "seed": 1,
         "versions": {"python": "3.11.9", "tensorflow": "2.20.0", "keras": "3.15.1"},
     }
-    write_json(folder / "training.json", {name: training})
-    write_json(
-        folder / "timing.json", {name: {"seconds": 61.23 + len(name), "images_per_second": 1234.5}}
-    )
+    write_json(reports / f"training/{name}.json", {name: training})
+    write_json(reports / f"timing/{name}.json", {name: {"seconds": 61.23 + len(name)}})
 
 
 def answers(
@@ -282,18 +289,21 @@ def answers(
     return table, actual, probabilities
 
 
-def write_heat_maps(folder: Path, predictions: pd.DataFrame, probabilities: np.ndarray) -> None:
-    """Write a picture for the surest right and wrong answer of each class."""
-    table = predictions[["path", "actual", "predicted"]].rename(columns={"actual": "class"})
-    table["correct"] = table["class"] == table["predicted"]
-    table["confidence"] = probabilities.max(axis=1)
+def write_pictures(
+    folder: Path, name: str, predictions: pd.DataFrame, probabilities: np.ndarray
+) -> None:
+    """Write the mistakes that a model was surest of, and its surest right and wrong answers."""
+    table = predictions[["path", "actual", "predicted"]].assign(
+        correct=predictions["actual"] == predictions["predicted"],
+        confidence=probabilities.max(axis=1),
+    )
     table = table.sort_values("confidence", ascending=False, kind="stable")
-    table = table.groupby(["class", "correct"]).head(1)
-    table["file"] = [f"{place:03}.png" for place in range(len(table))]
-    write_table(folder / "index.csv", table.assign(height=6, width=6))
-    for place, file in enumerate(table["file"]):
-        grey = slice_of(place % 4, place, 128)
-        Image.fromarray(np.stack([grey, grey // 2, 255 - grey], axis=-1)).save(folder / file)
+    wrong = table[~table["correct"]].head(8)
+    write_gallery(folder / "mistakes" / name, wrong, [slice_of(0, n) for n in range(len(wrong))])
+    shown = table.groupby(["actual", "correct"]).head(1).assign(height=6, width=6)
+    greys = [slice_of(place % 4, place, 128) for place in range(len(shown))]
+    maps = [np.stack([grey, grey // 2, 255 - grey], axis=-1) for grey in greys]
+    write_gallery(folder / "grad_cam" / name, shown, maps)
 
 
 def signals(activation: str, classes: int) -> pd.DataFrame:

@@ -12,8 +12,7 @@ from stages import params, report
 
 ROOT = Path(__file__).parents[2]
 COMMITTED = ROOT / "reports/index.html"
-ARGUMENTS = ["data/phantom", "--reports", "reports", "--manifest", "data/audit/manifest.csv"]
-ARGUMENTS += ["--prepared", "data/prepared"]
+ARGUMENTS = ["--reports", "reports"]
 LANGUAGES = get_args(params.Parameters.model_fields["language"].annotation)
 PHONE, DESKTOP, PAPER = 390, 1280, 794  # px; A4 is 210 mm, at 96 px an inch
 LARGEST_PAGE = 5e6  # bytes

@@ -8,11 +8,22 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from made_up import LAYERS, layers
 from scipy import stats
 
-from stages.reporting import figures
+from stages import reporting
+from stages.reporting.drawing import short
+from stages.reporting.replicates import replicates
+from stages.reporting.sections.answers import confusion_matrix, roc_curves
+from stages.reporting.sections.calibration import reliability
+from stages.reporting.sections.comparison import differences
+from stages.reporting.sections.data import class_balance, flow_diagram
+from stages.reporting.sections.learning import learning_curves
+from stages.reporting.sections.models import architecture
+from stages.reporting.sections.results import intervals, recalls
+from stages.reporting.sections.signals import signals_by_layer, signals_over_time
 
-FOLDER = Path(figures.__file__).parent / "words"
+FOLDER = Path(reporting.__file__).parent / "words"
 ENGLISH, FRENCH = (
     yaml.safe_load((FOLDER / f"{language}.yaml").read_text(encoding="utf-8"))["figures"]
     for language in ("en", "fr")
@@ -139,19 +150,20 @@ def drawn(counts, history, roc):
     def draw(words: dict) -> dict[str, str]:
         balanced = {"augment": {"a": 2000, ODD: 2000}}
         return {
-            "flow_diagram": figures.flow_diagram(FLOW, words),
-            "class_balance": figures.class_balance({"a": 2000, ODD: 300}, balanced, words),
-            "confusion_matrix": figures.confusion_matrix(counts, words),
-            "roc_curves": figures.roc_curves(roc, {ODD: 0.85}, words),
-            "learning_curves": figures.learning_curves(history, words),
-            "intervals": figures.intervals(forest(["m", ODD]), words, "F1"),
-            "recalls": figures.recalls(recall_table(["m", ODD], ["a", ODD, "c"]), words),
-            "differences": figures.differences(pairs(), words, "F1"),
-            "reliability": figures.reliability(bins(), words),
-            "signals_by_layer": figures.signals_by_layer(signals(), words),
-            "signals_over_time": figures.signals_over_time(signals(), words),
-            "replicates": figures.replicates(runs(), words, "F1"),
-            "replicates_of_few": figures.replicates(runs(seeds=2), words, "F1"),
+            "flow_diagram": flow_diagram(FLOW, words),
+            "class_balance": class_balance({"a": 2000, ODD: 300}, balanced, words),
+            "confusion_matrix": confusion_matrix(counts, words),
+            "roc_curves": roc_curves(roc, {ODD: 0.85}, words),
+            "learning_curves": learning_curves(history, words),
+            "intervals": intervals(forest(["m", ODD]), words, "F1"),
+            "recalls": recalls(recall_table(["m", ODD], ["a", ODD, "c"]), words),
+            "differences": differences(pairs(), words, "F1"),
+            "reliability": reliability(bins(), words),
+            "signals_by_layer": signals_by_layer(signals(), words),
+            "signals_over_time": signals_over_time(signals(), words),
+            "replicates": replicates(runs(), words, "F1"),
+            "architecture": architecture(layers(LAYERS), words),
+            "replicates_of_few": replicates(runs(seeds=2), words, "F1"),
         }
 
     return draw
@@ -191,7 +203,7 @@ def test_the_words_have_no_key_that_no_figure_uses_and_all_that_any_does(drawn):
 
 
 def test_a_flow_diagram_shows_every_number_where_its_images_go():
-    at = places(figures.flow_diagram(FLOW | {"test": 392}, ENGLISH))
+    at = places(flow_diagram(FLOW | {"test": 392}, ENGLISH))
     heights = [at[number][1] for number in ("3,264", "3", "2,868", "412", "2,087")]
     assert heights == sorted(set(heights))  # from the folder down
     assert at["2,087"][1] == at["369"][1] == at["392"][1]
@@ -199,42 +211,42 @@ def test_a_flow_diagram_shows_every_number_where_its_images_go():
 
 
 def test_class_balance_shows_images_before_and_after_and_a_class_without_any():
-    svg = figures.class_balance({"a": 20, "none": 0}, {ODD: {"a": 1999.6}}, ENGLISH)
+    svg = class_balance({"a": 20, "none": 0}, {ODD: {"a": 1999.6}}, ENGLISH)
     assert {"20", "2,000", "0", ODD, "a", "none"} <= set(texts(svg))
 
 
 def test_a_confusion_matrix_shows_counts_rates_and_a_class_without_images(counts):
-    found = texts(figures.confusion_matrix(counts, ENGLISH))
+    found = texts(confusion_matrix(counts, ENGLISH))
     assert {"17", "81%", "4", "19%", "a", ODD} <= set(found)
     assert found.count("0") == found.count("\N{EN DASH}") == 2
-    assert FRENCH["percent"].format(81) in texts(figures.confusion_matrix(counts, FRENCH))
+    assert FRENCH["percent"].format(81) in texts(confusion_matrix(counts, FRENCH))
 
 
 def test_a_confusion_matrix_of_many_classes_keeps_room_for_each():
     names = [f"class {i}" for i in range(20)]
-    svg = figures.confusion_matrix(pd.DataFrame(1, index=names, columns=names), ENGLISH)
+    svg = confusion_matrix(pd.DataFrame(1, index=names, columns=names), ENGLISH)
     assert float(re.search(r'width="([\d.]+)pt"', svg)[1]) > 20 * 0.44 * 72
 
 
 def test_learning_curves_mark_the_best_epoch(history):
-    assert "best epoch: 2" in texts(figures.learning_curves(history, ENGLISH))
+    assert "best epoch: 2" in texts(learning_curves(history, ENGLISH))
 
 
 def test_learning_curves_of_a_run_that_ended_in_nan_are_drawn(history):
     history.loc[2, ["loss", "val_loss"]] = [float("nan"), float("inf")]
-    assert "best epoch: 2" in texts(figures.learning_curves(history, ENGLISH))
+    assert "best epoch: 2" in texts(learning_curves(history, ENGLISH))
 
 
 def test_learning_curves_of_one_epoch_and_of_nothing_but_nan_are_drawn(history):
     one = history.head(1).assign(best=True)
-    assert texts(figures.learning_curves(one, ENGLISH)).count("1") >= 1
+    assert texts(learning_curves(one, ENGLISH)).count("1") >= 1
     empty = one.assign(loss=np.nan, val_loss=np.nan, accuracy=np.nan, val_accuracy=np.nan)
-    found = texts(figures.learning_curves(empty.assign(best=False), ENGLISH))
+    found = texts(learning_curves(empty.assign(best=False), ENGLISH))
     assert not any("best" in text for text in found)
 
 
 def test_roc_curves_tell_each_area_and_leave_out_a_class_that_has_none(roc):
-    found = texts(figures.roc_curves(roc, {ODD: 0.85, "absent": None}, ENGLISH))
+    found = texts(roc_curves(roc, {ODD: 0.85, "absent": None}, ENGLISH))
     assert f"{ODD}, AUC 0.850" in found
     assert not any("absent" in text for text in found)
 
@@ -242,20 +254,20 @@ def test_roc_curves_tell_each_area_and_leave_out_a_class_that_has_none(roc):
 def test_intervals_stand_from_the_top_down_and_leave_out_a_classifier_without_a_value():
     table = forest(["first", "second", "absent"])
     table.loc[2, ["value", "low", "high"]] = np.nan
-    at = places(figures.intervals(table, ENGLISH, "accuracy"))
+    at = places(intervals(table, ENGLISH, "accuracy"))
     assert at["first"][1] < at["second"][1] < at["accuracy"][1]
     assert "absent" not in at
 
 
 def test_intervals_of_one_classifier_and_of_none_are_drawn():
-    assert "only" in texts(figures.intervals(forest(["only"]), ENGLISH, "accuracy"))
+    assert "only" in texts(intervals(forest(["only"]), ENGLISH, "accuracy"))
     none = forest(["m"]).assign(value=np.nan)
-    assert "accuracy" in texts(figures.intervals(none, ENGLISH, "accuracy"))
+    assert "accuracy" in texts(intervals(none, ENGLISH, "accuracy"))
 
 
 def test_a_name_too_long_for_the_margin_stands_whole_above_its_row():
     table = forest([LONG, "m"])
-    assert LONG in texts(figures.intervals(table, ENGLISH, "accuracy"))
+    assert LONG in texts(intervals(table, ENGLISH, "accuracy"))
 
 
 @pytest.mark.parametrize("classes", [1, 2, 3, 12])
@@ -263,13 +275,13 @@ def test_recalls_have_a_panel_a_class_and_a_row_a_classifier(classes):
     names = [f"class {i}" for i in range(classes)]
     table = recall_table(["m", "n"], names)
     table.loc[table["classifier"] == "n", ["value", "low", "high"]] = np.nan
-    found = texts(figures.recalls(table, ENGLISH))
+    found = texts(recalls(table, ENGLISH))
     assert set(names) <= set(found)
     assert found.count("m") == found.count("n") == -(-classes // 2)  # two panels share them
 
 
 def test_a_significant_difference_is_filled_and_others_are_hollow():
-    svg = figures.differences(pairs(), ENGLISH, "accuracy")
+    svg = differences(pairs(), ENGLISH, "accuracy")
     hollow = [fill == "fill: #ffffff" for _, fill in markers(svg)]
     assert hollow == [False, True, True, False, True]  # with the two of the legend
     assert texts(svg).count("\N{MINUS SIGN}0.050") == 3
@@ -279,7 +291,7 @@ def test_a_significant_difference_is_filled_and_others_are_hollow():
 def test_differences_have_zero_in_the_middle_and_leave_out_a_pair_without_one():
     table = pairs()
     table.loc[1, "difference"] = np.nan
-    svg = figures.differences(table, ENGLISH, "accuracy")
+    svg = differences(table, ENGLISH, "accuracy")
     at = places(svg)
     assert f"{ODD} \N{MINUS SIGN} n" not in at
     assert at["0"][0] == pytest.approx((at["0.1"][0] + at["\N{MINUS SIGN}0.1"][0]) / 2, abs=4)
@@ -287,44 +299,44 @@ def test_differences_have_zero_in_the_middle_and_leave_out_a_pair_without_one():
 
 def test_differences_that_are_all_zero_are_drawn_without_a_sign():
     table = pairs().assign(difference=-0.0001, low=0.0, high=0.0)
-    found = texts(figures.differences(table, ENGLISH, "accuracy"))
+    found = texts(differences(table, ENGLISH, "accuracy"))
     assert found.count("0.000") == 3
 
 
 def test_reliability_tells_scaled_from_unscaled_where_both_are_there():
-    both = texts(figures.reliability(bins(), ENGLISH))
+    both = texts(reliability(bins(), ENGLISH))
     assert {ENGLISH["scaled"], ENGLISH["unscaled"]} <= set(both)
-    assert ENGLISH["scaled"] not in texts(figures.reliability(bins((False,)), ENGLISH))
+    assert ENGLISH["scaled"] not in texts(reliability(bins((False,)), ENGLISH))
 
 
 def test_signals_by_layer_compare_the_first_measured_step_with_the_last():
-    found = texts(figures.signals_by_layer(signals(steps=(0, 4, 1200)), ENGLISH))
+    found = texts(signals_by_layer(signals(steps=(0, 4, 1200)), ENGLISH))
     assert {"conv2d", "dense", "logits", "step 0", "step 1,200"} <= set(found)
     assert not any(text.startswith("step 4") for text in found)
 
 
 def test_a_gradient_of_zero_has_a_place_below_the_powers_of_ten():
     table = signals()
-    assert "0" not in texts(figures.signals_by_layer(table, ENGLISH))[:3]
+    assert "0" not in texts(signals_by_layer(table, ENGLISH))[:3]
     table.loc[table["layer"] == "conv2d", "gradient_norm"] = 0.0
-    at = places(figures.signals_by_layer(table, ENGLISH))
+    at = places(signals_by_layer(table, ENGLISH))
     assert at["10⁻¹"][1] < at["10⁻²"][1]
     assert "0" in at
 
 
 def test_signals_over_time_show_the_entropy_of_knowing_nothing_for_the_number_of_classes():
-    found = texts(figures.signals_over_time(signals(), ENGLISH))
+    found = texts(signals_over_time(signals(), ENGLISH))
     assert "knows nothing: ln 4" in found
     assert {"conv2d", "dense", "logits", "10", "0.5"} <= set(found)
 
 
-@pytest.mark.parametrize("draw", [figures.signals_by_layer, figures.signals_over_time])
+@pytest.mark.parametrize("draw", [signals_by_layer, signals_over_time])
 @pytest.mark.parametrize("steps", [(0,), (0, 1), (0, 1, 2, 4, 16, 64, 123456)])
 def test_signals_of_few_and_many_steps_are_drawn(draw, steps):
     assert "logits" in texts(draw(signals(steps=steps), ENGLISH))
 
 
-@pytest.mark.parametrize("draw", [figures.signals_by_layer, figures.signals_over_time])
+@pytest.mark.parametrize("draw", [signals_by_layer, signals_over_time])
 def test_signals_of_a_frozen_a_dead_and_an_exploding_layer_are_drawn(draw):
     table = signals()
     table.loc[table["layer"] == "conv2d", ["gradient_norm", "update_ratio"]] = np.nan
@@ -336,7 +348,7 @@ def test_signals_of_a_frozen_a_dead_and_an_exploding_layer_are_drawn(draw):
 
 def test_replicates_show_every_run_and_students_interval_of_the_mean():
     table = runs(("none",))
-    svg = figures.replicates(table, ENGLISH, "macro F1")
+    svg = replicates(table, ENGLISH, "macro F1")
     paths = re.findall(
         r'd="M ([\d.]+) ([\d.]+) ?\nL ([\d.]+) ([\d.]+) ?\n"[^>]*stroke-width: 1.5', svg
     )
@@ -351,8 +363,8 @@ def test_replicates_show_every_run_and_students_interval_of_the_mean():
 
 def test_replicates_of_one_seed_and_long_arms_are_drawn():
     arms = (LONG, "reference")
-    assert set(arms) <= set(texts(figures.replicates(runs(arms, seeds=1), ENGLISH, "F1")))
+    assert set(arms) <= set(texts(replicates(runs(arms, seeds=1), ENGLISH, "F1")))
 
 
 def test_a_long_name_is_cut_in_its_middle():
-    assert figures._short("a" * 20 + "z" * 20) == "a" * 9 + "…" + "z" * 8
+    assert short("a" * 20 + "z" * 20) == "a" * 9 + "…" + "z" * 8

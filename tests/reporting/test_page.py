@@ -1,37 +1,30 @@
 """The page and the summary say what the numbers say, in one file that needs nothing else."""
 
-import argparse
 import copy
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
-from base64 import b64decode
 from html.parser import HTMLParser
-from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
 
-import pandas as pd
 import pytest
 import yaml
 from made_up import ROOT, make_project, run
-from PIL import Image
 
 from stages import params
 from stages import report as stage
-from stages.reporting import contents, page
-from stages.reporting.language import MISSING, Language
-from stages.reporting.pictures import data_uri_of_file
+from stages.reporting import contents, page, sections
+from stages.reporting.language import MISSING
+from stages.reporting.reading import Reports
 from stages.storage import write_json
 
 ODD_CLASSES = ["<b>&|x", 'a$b$ "quoted" class']
 ODD_MODELS = ["model_1", "modèle_2-b"]
-ARGUMENTS = [
-    *("data/phantom", "--reports", "reports"),
-    *("--manifest", "data/audit/manifest.csv", "--prepared", "data/prepared"),
-]
+ARGUMENTS = ["--reports", "reports"]
 
 
 class Outline(HTMLParser):
@@ -73,10 +66,8 @@ def section(html: str, name: str) -> str:
 
 def gathered(folder: Path) -> dict:
     """Give what the stage hands to the page."""
-    names = ("dataset", "reports", "manifest", "prepared")
-    places = ("data/phantom", "reports", "data/audit/manifest.csv", "data/prepared")
-    arguments = {name: folder / place for name, place in zip(names, places, strict=True)}
-    return stage.gather(argparse.Namespace(**arguments), params.load(folder / "params.yaml"))
+    parameters = params.load(folder / "params.yaml")
+    return sections.gather(Reports(folder / "reports", parameters))
 
 
 def made(tmp_path_factory, name: str, **changes) -> SimpleNamespace:
@@ -166,9 +157,9 @@ def test_the_summary_says_near_its_top_on_what_the_models_were_trained(usual):
     assert f"\n\n**Trained on:** device {line}\n|" in usual.markdown
     assert usual.markdown.count("rained on") == 1
 
-    models = copy.deepcopy(usual.results["models"])
-    models["model_3"]["training"] |= {"device": "A *GPU*", "switches": {"TF_X": "|1"}}
-    summary = page.markdown_summary(usual.results | {"machines": contents.machines(models)})
+    training = {name: model["training"] for name, model in usual.results["models"].items()}
+    training["model_3"] = training["model_3"] | {"device": "A *GPU*", "switches": {"TF_X": "|1"}}
+    summary = page.markdown_summary(usual.results | {"machines": contents.machines(training)})
     assert f"\n\n**baseline trained on:** device {line}\n" in summary
     assert r"**model\_3 trained on:** device A \*GPU\*, precision float32" in summary
     assert r"switches.TF\_X \|1" in summary
@@ -177,8 +168,8 @@ def test_the_summary_says_near_its_top_on_what_the_models_were_trained(usual):
 def test_two_runs_of_other_durations_differ_in_marked_times_alone(results):
     times = re.compile(r'<span class="time">.*?</span>')
     pages = []
-    for timing in ({"seconds": 0.5, "images_per_second": 9.0}, None):
-        results["models"]["baseline"]["timing"] = timing
+    for seconds in (0.5, None):
+        results["seconds"]["baseline"] = seconds
         pages.append(page.html_page(results))
     assert pages[0] != pages[1]
     assert times.sub("", pages[0]) == times.sub("", pages[1])
@@ -211,9 +202,9 @@ def test_every_anchor_resolves_and_ids_are_unique(which, pages):
     targets = [a.get("href") or a.get("xlink:href") for _, a in tags]
     targets = {target[1:] for target in targets if target} | set(re.findall(r"url\(#(.*?)\)", html))
     assert targets <= set(ids)
-    sections = {a["id"] for tag, a in tags if tag == "section"}
-    assert len(sections) > 14
-    assert sections <= targets
+    shown = {a["id"] for tag, a in tags if tag == "section"}
+    assert len(shown) > 14
+    assert shown <= targets
 
 
 @pytest.mark.parametrize("which", ["usual", "odd", "single"])
@@ -245,7 +236,7 @@ def test_odd_names_are_shown_as_they_are(odd):
     assert "<b>&|" not in odd.html + odd.markdown
     assert "modèle\\_2-b" in odd.markdown
     rows = [line for line in odd.markdown.splitlines() if line.startswith("|")]
-    assert len(rows) == 2 + 4
+    assert len(rows) == 2 + 4 + 2 + 2 * 4  # classifiers, and by class
     assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows}) == 1
 
 
@@ -394,7 +385,7 @@ def test_twins_are_shown_side_by_side_with_both_files(usual, odd):
     ],
 )
 def test_the_threshold_is_judged_by_testing(results, found, said):
-    threshold = results["comparison"]["threshold"]
+    threshold = results["threshold"]
     threshold["target_sensitivity"] = 0.95
     threshold["models"]["baseline"]["sensitivity"] = found
     words = section(page.html_page(results), "threshold")
@@ -408,7 +399,7 @@ def test_the_threshold_is_judged_by_testing(results, found, said):
     [(0.9, "is too sure"), (0.5, "is not sure enough"), (0.72, "is not shown to be too sure")],
 )
 def test_calibration_is_told_by_confidence_against_the_interval(results, confidence, said):
-    results["models"]["baseline"]["confidence"] = confidence
+    results["confidences"]["baseline"] = confidence
     accuracy = {"value": 0.7, "low": 0.65, "high": 0.75}
     results["comparison"]["classifiers"]["baseline"]["accuracy"] = accuracy
     assert f"baseline {said}" in section(page.html_page(results), "calibration")
@@ -505,55 +496,9 @@ def test_figures_that_look_alike_share_the_best_place():
     assert contents.leaders({"a": None}) == []
 
 
-def test_pairs_of_twins_show_every_class_first():
-    rows = [
-        (f"{split}/{name}/{i}.png", split, name, 10 * number + i, True)
-        for number, name in enumerate(("a", "b"))
-        for i in range(3)
-        for split in ("Training", "Testing")
-    ]
-    rows.append(("Testing/a/lone.png", "Testing", "a", 99, True))
-    manifest = pd.DataFrame(rows, columns=["path", "split", "class", "cluster", "accepted"])
-    pairs = contents.twin_pairs(manifest)
-    assert [(one["path"], other["path"]) for one, other in pairs][:3] == [
-        ("Training/a/0.png", "Testing/a/0.png"),
-        ("Training/b/0.png", "Testing/b/0.png"),
-        ("Training/a/1.png", "Testing/a/1.png"),
-    ]
-    assert len(pairs) == 6
-    assert contents.twin_pairs(manifest.iloc[-1:]) == []
-
-
-def test_mistakes_are_ordered_by_confidence():
-    table = pd.DataFrame(
-        [("p", "a", "a", 0.9), ("q", "a", "b", 0.6), ("r", "b", "a", 0.8)],
-        columns=["path", "actual", "predicted", "confidence"],
-    )
-    assert [(row["path"], row["confidence"]) for row in contents.mistakes(table, 8)] == [
-        ("r", 0.8),
-        ("q", 0.6),
-    ]
-    assert len(contents.mistakes(table, 1)) == 1
-
-
-def test_a_drawing_of_layers_is_translated_with_its_numbers():
-    svg = "<svg><text>layer</text><text>Conv2D</text><text>1,625,028</text></svg>"
-    french = contents.translated(svg, Language("fr"))
-    assert ">couche<" in french
-    assert ">Conv2D<" in french
-    assert ">1\N{NARROW NO-BREAK SPACE}625\N{NARROW NO-BREAK SPACE}028<" in french
-    assert contents.translated(svg, Language("en")) == svg
-
-
-def test_a_large_heat_map_is_shrunk(tmp_path):
-    Image.new("RGB", (400, 400)).save(tmp_path / "large.png")
-    content = data_uri_of_file(tmp_path / "large.png", stage.SIDE).partition(",")[2]
-    assert Image.open(BytesIO(b64decode(content))).size == (stage.SIDE, stage.SIDE)
-
-
 def test_a_picture_that_is_none_ends_the_stage_with_a_sentence(tmp_path):
     folder = make_project(tmp_path / "broken", models=["model_1"])
-    picture = next((folder / "reports/model_1/grad_cam").glob("*.png"))
+    picture = next((folder / "reports/pictures/grad_cam/model_1").glob("*.png"))
     picture.write_bytes(b"no picture")
     with pytest.raises(SystemExit) as error:
         run(folder, stage, ARGUMENTS)
@@ -562,11 +507,11 @@ def test_a_picture_that_is_none_ends_the_stage_with_a_sentence(tmp_path):
 
 def test_a_report_that_is_none_ends_the_stage_with_a_sentence(tmp_path):
     folder = make_project(tmp_path / "broken", models=["model_1"])
-    write_json(folder / "reports/audit.json", {})
-    (folder / "reports/comparison.json").write_text("{")
+    write_json(folder / "reports/audit/findings.json", {})
+    (folder / "reports/comparison/figures.json").write_text("{")
     with pytest.raises(SystemExit) as error:
         run(folder, stage, ARGUMENTS)
-    assert "comparison.json is damaged" in str(error.value)
+    assert "figures.json is damaged" in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -594,6 +539,20 @@ def test_what_a_set_without_a_class_cannot_tell_is_said(tmp_path, absent, says):
         assert "NaN" not in path.read_text("utf-8")
 
 
+def test_a_page_without_pictures_says_so_and_is_whole(usual, tmp_path):
+    """As in a clone where DVC has brought nothing: Git has the tables, and none of the slices."""
+    shutil.copytree(usual.folder, tmp_path / "p")
+    shutil.rmtree(tmp_path / "p/reports/pictures")
+    shutil.rmtree(tmp_path / "p/data")
+    run(tmp_path / "p", stage, ARGUMENTS)
+    html = (tmp_path / "p/reports/index.html").read_text("utf-8")
+    assert "<img" not in html
+    assert "The pictures of slices are not in this clone" in html
+    assert "The pictures of slices are not in this clone" not in usual.html
+    whole, without = (re.sub(r"Figure \d+", "", section(h, "results")) for h in (usual.html, html))
+    assert whole == without
+
+
 def test_a_page_with_every_class_everywhere_says_nothing_of_absent_ones(usual):
     assert "no image of" not in usual.html
     assert "Beside Training and Testing" not in usual.html
@@ -601,7 +560,7 @@ def test_a_page_with_every_class_everywhere_says_nothing_of_absent_ones(usual):
 
 def test_what_the_audit_left_aside_is_named_with_its_files(results):
     results["audit"]["unused"] = {"Validation": 12, "<masks>": 1}
-    results["without_class"] = {f"Training/horse {n}": 3 for n in range(9)}
+    results["audit"]["without_class"] = {f"Training/horse {n}": 3 for n in range(9)}
     html = page.html_page(results)
     assert "2 things that were not used: Validation (12 files), &lt;masks&gt; (1 file)." in html
     assert "9 folders within Training and Testing are none of the classes" in html

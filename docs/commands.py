@@ -1,0 +1,72 @@
+"""Write into README what its commands print, each run in a clone of the last commit.
+
+Run ``python docs/commands.py`` from the project's root, after ``dvc repro`` and a commit of that
+run. The clone uses the project's cache, so that only what a command changes is trained: a few
+minutes.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+import stages  # noqa: F401  # it tells of packages that are missing
+
+ROOT = Path(__file__).parent.parent
+BACK = "git restore . && dvc checkout --quiet"
+# What README shows, by the mark there: commands to run before, and the one whose output is shown.
+SHOWN = {
+    "sigmoid": (["dvc exp run --name sigmoid -S activation=sigmoid"], "dvc metrics diff"),
+    "oversample": (["dvc exp run -S models.model_1.data=oversample"], "dvc metrics diff"),
+    "experiments": (
+        [
+            "dvc exp run --queue --name rate -S 'train.learning_rate=0.0001,0.001,0.005' "
+            "evaluate@model_1",
+            "dvc exp run --run-all",
+        ],
+        "make --silent --old-file=.venv/installed experiments",
+    ),
+    "leakage": (["dvc exp run -S leakage=keep prepare"], "dvc metrics diff"),
+}
+
+
+def main() -> None:
+    """Run every command, and put what it prints between its marks in README."""
+    path = ROOT / "README.md"
+    text = path.read_text(encoding="utf-8")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "clone"
+        subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
+        for command in (f"dvc cache dir --local {ROOT}/.dvc/cache", "dvc checkout"):
+            run(command, folder)
+        for mark, (before, shown) in SHOWN.items():
+            for command in before:
+                print(command, file=sys.stderr)
+                run(command, folder)
+            printed = "\n".join(line.rstrip() for line in run(shown, folder).splitlines())
+            run(BACK, folder)
+            start, end = f"<!-- {mark}: docs/commands.py -->\n", f"<!-- end of {mark} -->"
+            pattern = f"{re.escape(start)}.*?{re.escape(end)}"
+            block = f"{start}```\n{printed}\n```\n{end}"
+            text, count = re.subn(pattern, lambda _, b=block: b, text, flags=re.DOTALL)
+            assert count == 1, mark
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def run(command: str, folder: Path) -> str:
+    """Run a command of README in a shell; give what it printed on standard output."""
+    search = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"PATH": search, "COLUMNS": "120", "PAGER": "cat"}
+    done = subprocess.run(
+        command, shell=True, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True
+    )
+    if done.returncode:
+        sys.exit(f"`{command}` ended with status {done.returncode}")
+    return done.stdout.strip("\n")
+
+
+if __name__ == "__main__":
+    main()

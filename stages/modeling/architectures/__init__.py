@@ -1,0 +1,1 @@
+"""One module per architecture, with a function of its name: pixels in, features out."""
