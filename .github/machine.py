@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from stages.reporting.contents import machine
+from brain_mri.report.contents import machine
 
 revision = sys.argv[1]
 compared, differences = [], {}

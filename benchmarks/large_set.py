@@ -33,7 +33,7 @@ from pathlib import Path
 from time import perf_counter, sleep
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-import stages  # noqa: F401  # it tells of packages that are missing
+import brain_mri  # noqa: F401  # it tells of packages that are missing
 
 # isort: split
 import numpy as np
@@ -43,8 +43,8 @@ from PIL import Image
 from ruamel.yaml import YAML
 from scipy.ndimage import map_coordinates
 
-from stages.imaging.phantom import REAL_COUNTS, VIEWS, draw_slice
-from stages.parallel import map_in_order
+from brain_mri.parallel import map_in_order
+from brain_mri.phantom.slices import REAL_COUNTS, VIEWS, draw_slice
 
 ROOT = Path(__file__).parent.parent
 TABLE = ROOT / "benchmarks/results/large_set.csv"

@@ -6,14 +6,14 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-import stages  # noqa: F401  # it tells of packages that are missing
+import brain_mri  # noqa: F401  # it tells of packages that are missing
 
 # isort: split
 import psutil
 from training import settings
 from turns import PEERS, RESULTS
 
-from stages.modeling import runtime
+from brain_mri.models import runtime
 
 PEER_VERSIONS = """
 from importlib.metadata import version

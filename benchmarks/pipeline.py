@@ -11,7 +11,7 @@ from time import perf_counter
 from unittest.mock import patch
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-import stages  # noqa: F401  # it tells of packages that are missing
+import brain_mri  # noqa: F401  # it tells of packages that are missing
 
 # isort: split
 import numpy as np
@@ -51,9 +51,9 @@ def bare_compute(folder: Path) -> dict[str, float]:
     sys.path.insert(0, str(folder))
     del sys.modules["stages"]  # of this folder; it is the clone's that is measured
     os.chdir(folder)
-    from stages import params
-    from stages.modeling import runtime, training
-    from stages.storage import read_images
+    from brain_mri import params
+    from brain_mri.models import runtime, training
+    from brain_mri.storage import read_images
     from stages.train import _build
 
     parameters = params.load()

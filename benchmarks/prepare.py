@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-import stages  # noqa: F401  # it tells of packages that are missing
+import brain_mri  # noqa: F401  # it tells of packages that are missing
 
 # isort: split
 import numpy as np

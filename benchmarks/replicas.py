@@ -10,7 +10,7 @@ from pathlib import Path
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-import stages  # noqa: F401  # it tells of packages that are missing
+import brain_mri  # noqa: F401  # it tells of packages that are missing
 
 # isort: split
 import numpy as np
@@ -68,7 +68,7 @@ def together(workers: int, size: int) -> str:
 
 def work(size: int, threads: int) -> None:
     """Train model_1 for some steps as stages.train does, and time what they are made of."""
-    from stages.modeling import building, distribution, runtime, training
+    from brain_mri.models import building, distribution, runtime, training
 
     taken = settings()
     taken.threads = threads
@@ -98,7 +98,7 @@ def adding(count: int):
     """Compile the addition of so many numbers of each replica."""
     import tensorflow as tf
 
-    from stages.modeling import distribution
+    from brain_mri.models import distribution
 
     numbers = tf.Variable(tf.zeros(count))
 

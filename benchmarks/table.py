@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-import stages  # noqa: F401  # it tells of packages that are missing
+import brain_mri  # noqa: F401  # it tells of packages that are missing
 
 # isort: split
 import matplotlib.pyplot as plt
@@ -19,7 +19,7 @@ from training import BATCH
 from training import operations as model_1_operations
 from training import weights as model_1_weights
 
-from stages.assessment.replicates import student
+from brain_mri.assessment.replicates import student
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks/results"

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-import stages  # noqa: F401  # it tells of packages that are missing
+import brain_mri  # noqa: F401  # it tells of packages that are missing
 
 # isort: split
 import numpy as np
@@ -32,7 +32,7 @@ def main() -> None:
     if arguments.way:
         serve(*WAYS[arguments.way](arguments.size))
         return
-    from stages.modeling import runtime
+    from brain_mri.models import runtime
 
     native = runtime.configure(settings())["precision"] == "mixed_bfloat16"
     rows = []
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def settings(precision: str = "auto") -> SimpleNamespace:
-    """Give what stages.modeling asks of the parameters."""
+    """Give what brain_mri.models asks of the parameters."""
     return SimpleNamespace(
         precision=precision,
         threads=0,
@@ -80,7 +80,7 @@ def mapped(size: int):
     """Give a function that reads a batch from an image set's mapped file, in a shuffled order."""
     import tempfile
 
-    from stages.storage import ImageSet
+    from brain_mri.storage import ImageSet
 
     pixels = np.repeat(batch(size)[0], 8, axis=0)
     with tempfile.NamedTemporaryFile(suffix=".npy") as file:
@@ -93,7 +93,7 @@ def mapped(size: int):
 
 def ours(size: int):
     """Train as stages.train does."""
-    from stages.modeling import building, runtime, training
+    from brain_mri.models import building, runtime, training
 
     runtime.configure(settings())
     model = building.build("model_1", size, CLASSES, **LAYERS)
@@ -112,7 +112,7 @@ def keras_fit(size: int):
     import keras
     import tensorflow as tf
 
-    from stages.modeling import building
+    from brain_mri.models import building
 
     model = building.build("model_1", size, CLASSES, **LAYERS)
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -127,7 +127,7 @@ def matmul(size: int):
     """Multiply matrices as ours does; an image is as many operations as model_1 makes of it."""
     import tensorflow as tf
 
-    from stages.modeling import runtime
+    from brain_mri.models import runtime
 
     taken = runtime.configure(settings())["precision"]
     dtype = tf.bfloat16 if taken == "mixed_bfloat16" else tf.float32

@@ -27,17 +27,17 @@ from pathlib import Path
 from time import process_time
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-import stages  # noqa: F401  # it tells of packages that are missing
+import brain_mri  # noqa: F401  # it tells of packages that are missing
 
 # isort: split
 import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from stages.imaging import twins
-from stages.imaging.dataset import list_files
-from stages.imaging.decoding import Refused, decode
-from stages.parallel import map_in_order
+from brain_mri.data import twins
+from brain_mri.data.dataset import list_files
+from brain_mri.data.decoding import Refused, decode
+from brain_mri.parallel import map_in_order
 
 ROOT = Path(__file__).parent.parent
 TABLE = ROOT / "benchmarks/results/twin_search.csv"

@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stages import params
-from stages.console import stage
-from stages.errors import InputError
-from stages.imaging.dataset import (
+from brain_mri import params
+from brain_mri.console import stage
+from brain_mri.data.dataset import (
     MOST_NAMES,
     UNKNOWN_CLASS,
     beside_splits,
@@ -19,19 +18,20 @@ from stages.imaging.dataset import (
     require_dataset,
     unreadable,
 )
-from stages.imaging.decoding import (
+from brain_mri.data.decoding import (
     Refused,
     decode,
     decode_accepted,
     file_digest,
     pixel_digest,
 )
-from stages.imaging.findings import conflicting, summarise, twin_pairs
-from stages.imaging.gallery import SIDE, write_gallery
-from stages.imaging.resizing import resize
-from stages.imaging.twins import Twins, cluster, find_twins, fingerprint
-from stages.parallel import Workers, map_in_order, workers
-from stages.storage import scratch, write_json, write_table
+from brain_mri.data.findings import conflicting, summarise, twin_pairs
+from brain_mri.data.gallery import SIDE, write_gallery
+from brain_mri.data.resizing import resize
+from brain_mri.data.twins import Twins, cluster, find_twins, fingerprint
+from brain_mri.errors import InputError
+from brain_mri.parallel import Workers, map_in_order, workers
+from brain_mri.storage import scratch, write_json, write_table
 
 COLUMNS = ("width", "height", "mode", "sha256", "pixels_sha256", "accepted", "reason")
 PAIRS = 6  # of twins, shown as pictures

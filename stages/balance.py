@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stages import params
-from stages.console import stage
-from stages.imaging import balancing
-from stages.imaging.augmentation import Change, apply_change, draw_change
-from stages.imaging.gallery import write_gallery
-from stages.storage import ImageSet, damaged, read_images, read_json, write_images, written_aside
+from brain_mri import params
+from brain_mri.console import stage
+from brain_mri.data import balancing
+from brain_mri.data.augmentation import Change, apply_change, draw_change
+from brain_mri.data.gallery import write_gallery
+from brain_mri.storage import ImageSet, damaged, read_images, read_json, write_images, written_aside
 
 CHANGES = 3  # pictures of changed slices, for each class
 

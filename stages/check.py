@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
-from stages import params
-from stages.console import stage
-from stages.imaging.dataset import require_dataset, require_trackable
-from stages.storage import write_json
+from brain_mri import params
+from brain_mri.console import stage
+from brain_mri.data.dataset import require_dataset, require_trackable
+from brain_mri.storage import write_json
 
 
 def main() -> None:

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stages import params
-from stages.assessment.answers import Answers, Images, recommend, settle
-from stages.assessment.calibration import reliability
-from stages.assessment.comparison import LOOK_UP, MAJORITY, compare
-from stages.assessment.look_up import commonest, nearest_rows
-from stages.assessment.pairs import SIGNIFICANT, smallest_p
-from stages.console import stage
-from stages.errors import InputError
-from stages.storage import ImageSet, damaged, read_images, read_table, write_json, write_table
+from brain_mri import params
+from brain_mri.assessment.answers import Answers, Images, recommend, settle
+from brain_mri.assessment.calibration import reliability
+from brain_mri.assessment.comparison import LOOK_UP, MAJORITY, compare
+from brain_mri.assessment.look_up import commonest, nearest_rows
+from brain_mri.assessment.pairs import SIGNIFICANT, smallest_p
+from brain_mri.console import stage
+from brain_mri.errors import InputError
+from brain_mri.storage import ImageSet, damaged, read_images, read_table, write_json, write_table
 
 
 def main() -> None:

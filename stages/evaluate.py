@@ -7,16 +7,16 @@ import numpy as np
 import pandas as pd
 from scipy.special import softmax
 
-from stages import params
-from stages.assessment.answers import Answers, Images, headline
-from stages.assessment.roc import roc_table
-from stages.console import stage
-from stages.imaging.gallery import write_gallery
-from stages.imaging.overlay import overlay
-from stages.modeling import files, runtime
-from stages.modeling.grad_cam import grad_cam
-from stages.modeling.training import Examples, forward, predict
-from stages.storage import ImageSet, read_images, write_json, write_table
+from brain_mri import params
+from brain_mri.assessment.answers import Answers, Images, headline
+from brain_mri.assessment.roc import roc_table
+from brain_mri.console import stage
+from brain_mri.data.gallery import write_gallery
+from brain_mri.models import files, runtime
+from brain_mri.models.grad_cam import grad_cam
+from brain_mri.models.overlay import overlay
+from brain_mri.models.training import Examples, forward, predict
+from brain_mri.storage import ImageSet, read_images, write_json, write_table
 
 MISTAKES = 8  # pictures of wrong answers
 

@@ -4,10 +4,10 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-from stages import params
-from stages.console import stage
-from stages.imaging.phantom import draw_dataset
-from stages.parallel import map_in_order
+from brain_mri import params
+from brain_mri.console import stage
+from brain_mri.parallel import map_in_order
+from brain_mri.phantom.slices import draw_dataset
 
 
 def main() -> None:

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stages import params
-from stages.console import stage
-from stages.errors import InputError
-from stages.imaging.dataset import SPLITS, list_files, read_manifest
-from stages.imaging.decoding import decode_accepted
-from stages.imaging.resizing import resize
-from stages.imaging.splitting import in_clusters_of, validation_mask
-from stages.parallel import map_in_order
-from stages.storage import write_images, write_json, write_table
+from brain_mri import params
+from brain_mri.console import stage
+from brain_mri.data.dataset import SPLITS, list_files, read_manifest
+from brain_mri.data.decoding import decode_accepted
+from brain_mri.data.resizing import resize
+from brain_mri.data.splitting import in_clusters_of, validation_mask
+from brain_mri.errors import InputError
+from brain_mri.parallel import map_in_order
+from brain_mri.storage import write_images, write_json, write_table
 
 
 def main() -> None:

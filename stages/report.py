@@ -3,12 +3,12 @@
 import argparse
 from pathlib import Path
 
-from stages import params
-from stages.console import stage
-from stages.errors import InputError, one_line
-from stages.reporting import page, plots, sections
-from stages.reporting.reading import Reports
-from stages.storage import write_table, write_text
+from brain_mri import params
+from brain_mri.console import stage
+from brain_mri.errors import InputError, one_line
+from brain_mri.report import page, plots, sections
+from brain_mri.report.reading import Reports
+from brain_mri.storage import write_table, write_text
 
 
 def main() -> None:

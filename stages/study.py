@@ -5,21 +5,21 @@ from pathlib import Path
 
 import pandas as pd
 
-from stages import params
-from stages.assessment import diagnosis
-from stages.assessment.replicates import (
+from brain_mri import params
+from brain_mri.assessment import diagnosis
+from brain_mri.assessment.replicates import (
     arm_table,
     contrast_table,
     contrasts,
     endings,
     measure_runs,
 )
-from stages.console import stage
-from stages.errors import InputError
-from stages.reporting.language import Language
-from stages.reporting.page import study_summary
-from stages.reporting.replicates import FEW_SEEDS, replicates
-from stages.storage import damaged, read_json, read_table, write_json, write_table, write_text
+from brain_mri.console import stage
+from brain_mri.errors import InputError
+from brain_mri.report.language import Language
+from brain_mri.report.page import study_summary
+from brain_mri.report.replicates import FEW_SEEDS, replicates
+from brain_mri.storage import damaged, read_json, read_table, write_json, write_table, write_text
 
 MEASURE = "macro_f1"  # by which arms are judged: every class counts alike
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from stages import params
-from stages.console import stage
-from stages.errors import InputError
-from stages.modeling import building, distribution, files, runtime
-from stages.modeling.checkpoints import Checkpoint, key
-from stages.modeling.features import with_features
-from stages.modeling.training import Examples, epoch_length, fit
-from stages.storage import read_images, write_json, write_table
+from brain_mri import params
+from brain_mri.console import stage
+from brain_mri.errors import InputError
+from brain_mri.models import building, distribution, files, runtime
+from brain_mri.models.checkpoints import Checkpoint, key
+from brain_mri.models.features import with_features
+from brain_mri.models.training import Examples, epoch_length, fit
+from brain_mri.storage import read_images, write_json, write_table
 
 
 def main() -> None:

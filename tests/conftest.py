@@ -22,7 +22,7 @@ settings.load_profile("whatever the machine does else")
 ROOT = Path(__file__).parent.parent
 # Seconds instead of minutes: few small images, one epoch, and two models, which differ in whether
 # they share the top-level activation, and in their strategy. InceptionV3 takes longest to build
-# whatever its size; tests/modeling trains that one.
+# whatever its size; tests/models trains that one.
 MODELS = ["model_1", "model_3"]
 SMALL = {
     "image_size": 32,
@@ -256,7 +256,7 @@ def project(reproduced, tmp_path):
 def small_backbone(monkeypatch):
     """Let a network of four layers stand for InceptionV3's, which takes a minute to train.
 
-    What is particular to the real one is left to tests/modeling/test_building.py and
+    What is particular to the real one is left to tests/models/test_building.py and
     test_grad_cam.py.
     """
     import keras  # which most tests do without

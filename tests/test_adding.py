@@ -16,31 +16,31 @@ WORDS = {
 def grown(reproduced, tmp_path_factory):
     """The small project with a model, an architecture, a strategy and a metric more."""
     project = reproduced.copy(tmp_path_factory.mktemp("grown") / "my project é")
-    stages = project.folder / "stages"
-    (stages / "modeling/architectures/tiny.py").write_text(
+    rooms = project.folder / "brain_mri"
+    (rooms / "models/architectures/tiny.py").write_text(
         '"""One convolution."""\n\n'
         "from keras import layers\n\n"
-        "from stages.modeling.parts import convolution, head\n\n\n"
+        "from brain_mri.models.parts import convolution, head\n\n\n"
         "def tiny(pixels, *, activation, dropout, l2, batch_norm):\n"
         '    """Give features of one convolution."""\n'
         "    x = convolution(activation, l2, batch_norm)(layers.Rescaling(1 / 255)(pixels), 4)\n"
         "    return head(layers.Flatten()(x), 8, dropout, l2)\n",
         encoding="utf-8",
     )
-    with (stages / "imaging/balancing.py").open("a", encoding="utf-8") as file:
+    with (rooms / "data/balancing.py").open("a", encoding="utf-8") as file:
         file.write(
             "\n\ndef doubled(labels, generator):\n"
             '    """Take every image twice."""\n'
             "    return _plain(np.tile(np.arange(len(labels)), 2))\n"
         )
-    path = stages / "assessment/weighted.py"
+    path = rooms / "assessment/weighted.py"
     text = path.read_text(encoding="utf-8")
     line = '    precision, recall = found["weighted_precision"], found["weighted_recall"]\n'
     assert line in text
     added = line + '    found["macro_rest"] = 1 - found["macro_recall"]\n'
     path.write_text(text.replace(line, added), encoding="utf-8")
     for number, language in enumerate(("en", "fr")):
-        path = stages / f"reporting/words/{language}.yaml"
+        path = rooms / f"report/words/{language}.yaml"
         yaml = YAML()
         content = yaml.load(path)
         for section, words in WORDS.items():

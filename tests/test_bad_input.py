@@ -17,10 +17,10 @@ import yaml
 from ruamel.yaml import YAML
 from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 
+from brain_mri.data.dataset import list_files
+from brain_mri.data.decoding import decode
+from brain_mri.report.language import Language
 from stages import audit, balance, check, compare, prepare, report
-from stages.imaging.dataset import list_files
-from stages.imaging.decoding import decode
-from stages.reporting.language import Language
 from tests import faults
 from tests.faults import CLASSES, HEALTHY
 

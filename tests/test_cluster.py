@@ -20,10 +20,10 @@ import numpy as np
 import pytest
 from conftest import paths_below
 
-from stages import parallel
-from stages.errors import InputError
-from stages.imaging.twins import find_twins
-from stages.parallel import map_in_order
+from brain_mri import parallel
+from brain_mri.data.twins import find_twins
+from brain_mri.errors import InputError
+from brain_mri.parallel import map_in_order
 
 distributed = pytest.importorskip("distributed", reason="`make cluster` installs Dask")
 pytestmark = [pytest.mark.machines, pytest.mark.skipif(os.name == "nt", reason="sends signals")]
@@ -346,18 +346,19 @@ def test_a_worker_with_more_threads_or_other_code_is_named(bare, tmp_path):
     bare.start_worker(threads=2)
     assert "has 2 threads; start it with --nthreads 1" in sentence(bare.address)
     bare.kill_workers()
-    shutil.copytree(ROOT / "stages", tmp_path / "stages")
-    with (tmp_path / "stages/imaging/decoding.py").open("a") as file:
+    for name in ("brain_mri", "stages"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    with (tmp_path / "brain_mri/data/decoding.py").open("a") as file:
         file.write("# as it was last week\n")
     bare.start_worker(cwd=tmp_path)
     said = sentence(bare.address)
-    assert f"the Dask worker {next(iter(bare.client.nthreads()))} has the code stages/ " in said
+    assert f"the Dask worker {next(iter(bare.client.nthreads()))} has the code brain_mri/ " in said
     assert "start it anew, in this project's folder and environment" in said
 
 
 def test_a_worker_that_cannot_import_the_project_ends_with_a_sentence(bare, tmp_path):
     bare.start_worker(cwd=tmp_path)
-    assert f"a Dask worker of {bare.address} cannot import stages; " in sentence(bare.address)
+    assert f"a Dask worker of {bare.address} cannot import brain_mri; " in sentence(bare.address)
 
 
 def test_a_worker_that_does_not_share_the_folder_is_named(bare, tmp_path):
@@ -379,7 +380,7 @@ def test_dask_is_not_imported_for_local_work(tmp_path):
     script = """
 import sys
 from stages import audit, phantom, prepare
-from stages.parallel import map_in_order
+from brain_mri.parallel import map_in_order
 if __name__ == "__main__":
     assert list(map_in_order(str, [1, 2], "test")) == ["1", "2"]
     assert not {"dask", "distributed", "cloudpickle"} & set(sys.modules)

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from scipy.special import softmax
 
-from stages.storage import read_json, write_images
+from brain_mri.storage import read_json, write_images
 
 ROOT = Path(__file__).parent.parent
 CLASSES = ["01", "NA", "no_tumor"]  # names that a table would take for a number and for nothing

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="sends signals")
 # A stage that runs until it is stopped.
 HOLDER = """
 import time
-from stages.console import stage
+from brain_mri.console import stage
 with stage("prepare"):
     print("runs", flush=True)
     time.sleep(600)
@@ -31,7 +31,7 @@ import gc, sys
 sys.argv = ["-m"]  # as while Python looks for the module of a stage
 import stages
 print(gc.isenabled())
-from stages.console import stage
+from brain_mri.console import stage
 with stage("prepare") as done:
     print(gc.isenabled())
     done("all")

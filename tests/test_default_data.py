@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from stages import params
-from stages.imaging.decoding import decode
-from stages.imaging.phantom import draw_dataset
-from stages.imaging.resizing import resize
-from stages.parallel import map_in_order
+from brain_mri import params
+from brain_mri.data.decoding import decode
+from brain_mri.data.resizing import resize
+from brain_mri.parallel import map_in_order
+from brain_mri.phantom.slices import draw_dataset
 
 ROOT = Path(__file__).parent.parent
 PARAMETERS = params.load(ROOT / "params.yaml")

@@ -19,12 +19,12 @@ import pytest
 import yaml
 from conftest import modified
 
+from brain_mri.errors import InputError
+from brain_mri.models import distribution
+from brain_mri.models.training import order
 from stages import train
-from stages.errors import InputError
-from stages.modeling import distribution
-from stages.modeling.training import order
-from tests.modeling.small import CLASSES, SETTINGS, write_examples
-from tests.modeling.together import LONG, SAME, Worker, stage, work
+from tests.models.small import CLASSES, SETTINGS, write_examples
+from tests.models.together import LONG, SAME, Worker, stage, work
 
 pytestmark = [
     pytest.mark.machines,
@@ -125,7 +125,7 @@ def test_replicas_exchange_the_same_in_the_same_order_once_a_layer_and_direction
     """Whatever TensorFlow makes of the graph: oneDNN's operations are on or off by processor."""
     write_examples(tmp_path / "set", COUNT, noise=200, brighter=30)
     subprocess.run(
-        [sys.executable, "-m", "tests.modeling.together", "exchanged.json"],
+        [sys.executable, "-m", "tests.models.together", "exchanged.json"],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(ROOT), "TF_ENABLE_ONEDNN_OPTS": onednn},
         check=True,

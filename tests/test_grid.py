@@ -101,7 +101,8 @@ def made_team(tmp_path_factory):
     (folder / "go").touch()
     shutil.copy2(ROOT / "tools/grid.py", first.folder / "tools")
     pycache = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "stages", first.folder / "stages", ignore=pycache)
+    for name in ("brain_mri", "stages"):
+        shutil.copytree(ROOT / name, first.folder / name, ignore=pycache)
     (first.folder / "prepare.sh").write_text(STAGE)
     (first.folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": PIPELINE}))
     (first.folder / "params.yaml").write_text(f"prepare:\n  validation: {COMMITTED}\n")

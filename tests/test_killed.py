@@ -20,7 +20,7 @@ import pytest
 import yaml
 from conftest import paths_below
 
-from stages.storage import read_images, write_images
+from brain_mri.storage import read_images, write_images
 
 ROOT = Path(__file__).parent.parent
 pytestmark = [pytest.mark.machines, pytest.mark.skipif(os.name == "nt", reason="sends signals")]

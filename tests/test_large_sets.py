@@ -13,12 +13,12 @@ import yaml
 from PIL import Image
 from scipy.stats import spearmanr
 
-from stages import params
-from stages.imaging.phantom import draw_slice
-from stages.modeling import building, runtime, training
-from stages.storage import ImageSet, read_images, write_images, write_table
+from brain_mri import params
+from brain_mri.models import building, runtime, training
+from brain_mri.phantom.slices import draw_slice
+from brain_mri.storage import ImageSet, read_images, write_images, write_table
 from tests.conftest import ROOT
-from tests.modeling.small import SETTINGS
+from tests.models.small import SETTINGS
 
 if sys.platform == "linux":  # RLIMIT_DATA and /proc are Linux's
     BENCHMARK = runpy.run_path(str(ROOT / "benchmarks/large_set.py"))
@@ -65,7 +65,7 @@ def test_a_set_of_400_mb_needs_little_more_memory_than_a_small_one(tmp_path):
     for stage in ("prepare", "balance", "train"):
         command = ["-m", *f"stages.{BENCHMARK['STAGES'][stage]}".split()]
         measure(command, large, allowed(*command))
-    load = "from stages.storage import read_images; a = read_images('balanced');"
+    load = "from brain_mri.storage import read_images; a = read_images('balanced');"
     load += "a = a.images(range(len(a))); import time; time.sleep(1)"
     with pytest.raises(SystemExit):
         measure(["-c", load], large, allowed("-c", load))

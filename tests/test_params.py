@@ -7,8 +7,8 @@ import yaml
 from dvc.exceptions import DvcException
 from dvc.utils.serialize import load_yaml
 
-from stages import params
-from stages.errors import InputError
+from brain_mri import params
+from brain_mri.errors import InputError
 
 PARAMS = Path(__file__).parent.parent / "params.yaml"
 

@@ -5,7 +5,7 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.storage import read_images, read_table, write_images, write_table
+from brain_mri.storage import read_images, read_table, write_images, write_table
 
 # What a file system or a person may call something: all of Unicode but NUL and halves of a pair.
 names = st.text(st.characters(exclude_characters="\0\r", exclude_categories=["Cs"]), min_size=1)

@@ -38,9 +38,9 @@ def test_nothing_is_rerun_where_nothing_has_changed(project):
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [
-        ("stages/reporting/words/en.yaml", '"Accuracy"', '"Share right"'),
-        ("stages/reporting/templates/page.css", "body", "/* as wide as can be */ body"),
-        ("stages/reporting/sections/models.py", '"#cfe3f5"', '"#cfe3ff"'),
+        ("brain_mri/report/words/en.yaml", '"Accuracy"', '"Share right"'),
+        ("brain_mri/report/templates/page.css", "body", "/* as wide as can be */ body"),
+        ("brain_mri/report/sections/models.py", '"#cfe3f5"', '"#cfe3ff"'),
     ],
 )
 def test_a_word_a_style_or_a_colour_reruns_the_report_alone(project, name, old, new):
@@ -58,23 +58,23 @@ def test_a_word_a_style_or_a_colour_reruns_the_report_alone(project, name, old, 
     ids=["a bound", "a default", "an activation"],
 )
 def test_what_a_parameter_may_be_reruns_nothing(project, old, new):
-    edit(project, "stages/params.py", old, new)
+    edit(project, "brain_mri/params.py", old, new)
     assert to_rerun(project) == set()
 
 
 def test_a_new_architecture_reruns_nothing_and_a_changed_one_the_models_that_have_it(project):
-    folder = project.folder / "stages/modeling/architectures"
+    folder = project.folder / "brain_mri/models/architectures"
     code = (folder / "model_4.py").read_text(encoding="utf-8")
     (folder / "wide.py").write_text(code.replace("model_4", "wide"), encoding="utf-8")
     assert to_rerun(project) == set()
-    edit(project, "stages/modeling/architectures/model_4.py", "(32, 64, 128)", "(32, 64, 96)")
+    edit(project, "brain_mri/models/architectures/model_4.py", "(32, 64, 128)", "(32, 64, 96)")
     assert to_rerun(project) == {"train@model_3"}
 
 
 def test_a_new_strategy_balances_anew_and_retrains_nothing(shared, tmp_path):
     project = shared.copy(tmp_path / "my project é")
     added = "def thrice(labels, generator):\n    return _plain(np.arange(len(labels)))\n"
-    with (project.folder / "stages/imaging/balancing.py").open("a", encoding="utf-8") as file:
+    with (project.folder / "brain_mri/data/balancing.py").open("a", encoding="utf-8") as file:
         file.write(f"\n\n{added}")
     assert to_rerun(project) == {"balance"}
     project.dvc("repro", "balance")

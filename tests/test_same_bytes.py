@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stages import params
+from brain_mri import params
 
 ROOT = Path(__file__).parent.parent
 # SHA-256 of every output below, made by this test. They change with the data that is drawn, with

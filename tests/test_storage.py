@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.errors import InputError
-from stages.storage import (
+from brain_mri.errors import InputError
+from brain_mri.storage import (
     ImageSet,
     read_images,
     read_table,

@@ -12,8 +12,8 @@ import pytest
 import yaml
 from conftest import commands, stages_run
 
-from stages import params
-from stages.errors import InputError
+from brain_mri import params
+from brain_mri.errors import InputError
 
 ROOT = Path(__file__).parent.parent
 STUDY = "studies/mine"

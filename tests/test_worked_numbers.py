@@ -7,10 +7,10 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from stages import params
-from stages.assessment.weighted import cross_entropy
-from stages.modeling import building, files, training
-from stages.storage import read_images, write_images
+from brain_mri import params
+from brain_mri.assessment.weighted import cross_entropy
+from brain_mri.models import building, files, training
+from brain_mri.storage import read_images, write_images
 
 CLASSES = ["glioma_tumor", "meningioma_tumor", "no_tumor", "pituitary_tumor"]
 OPTIONS = {"activation": "relu", "dropout": 0.0, "l2": 0.0, "batch_norm": False}

@@ -11,15 +11,15 @@ from time import process_time
 from unittest.mock import patch
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-import stages  # noqa: F401  # it tells of packages that are missing
+import brain_mri  # noqa: F401  # it tells of packages that are missing
 
 # isort: split
 import pandas as pd
 
-from stages import params
-from stages.modeling import runtime, training
-from stages.modeling.signals import blocks
-from stages.storage import read_images
+from brain_mri import params
+from brain_mri.models import runtime, training
+from brain_mri.models.signals import blocks
+from brain_mri.storage import read_images
 from stages.train import _build
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from stages.assessment.answers import Answers, Images, figures, headline
+from brain_mri.assessment.answers import Answers, Images, figures, headline
 
 CLASSES = ["glioma", "meningioma", "no_tumor", "pituitary"]
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from stages.assessment.calibration import fit_temperature, reliability, scale
-from stages.assessment.weighted import calibration_errors
+from brain_mri.assessment.calibration import fit_temperature, reliability, scale
+from brain_mri.assessment.weighted import calibration_errors
 
 
 def test_a_known_temperature_is_found_exactly():

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import softmax
 
-from stages.assessment.answers import Answers, Images, headline, recommend, settle
-from stages.assessment.comparison import compare
+from brain_mri.assessment.answers import Answers, Images, headline, recommend, settle
+from brain_mri.assessment.comparison import compare
 
 CLASSES = ["glioma", "meningioma", "no_tumor", "pituitary"]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.assessment.diagnosis import COLLAPSED, LEARNED, SATURATED, diagnose, relative_spread
+from brain_mri.assessment.diagnosis import COLLAPSED, LEARNED, SATURATED, diagnose, relative_spread
 
 EVEN = [0.25] * 4
 KNOWS_NOTHING = float(np.log(4))

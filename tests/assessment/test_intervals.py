@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from stages.assessment.intervals import (
+from brain_mri.assessment.intervals import (
     cluster_bootstrap,
     error_interval,
     is_still,
     percentile_interval,
     proportion_interval,
 )
-from stages.assessment.weighted import calibration_errors, share
+from brain_mri.assessment.weighted import calibration_errors, share
 
 UNKNOWN = {"low": None, "high": None}
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.assessment.learning import reading
+from brain_mri.assessment.learning import reading
 
 CODES = [
     "overfitting",

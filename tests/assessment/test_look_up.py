@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from sklearn.neighbors import NearestNeighbors
 
-from stages.assessment.look_up import commonest, nearest_rows
-from stages.storage import ImageSet
+from brain_mri.assessment.look_up import commonest, nearest_rows
+from brain_mri.storage import ImageSet
 
 
 def image_set(pixels, *, shards=1):

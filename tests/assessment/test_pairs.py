@@ -5,8 +5,8 @@ import warnings
 import numpy as np
 import pytest
 
-from stages.assessment.intervals import cluster_bootstrap
-from stages.assessment.pairs import bootstrap_p, holm, mcnemar, smallest_p, stuart_maxwell
+from brain_mri.assessment.intervals import cluster_bootstrap
+from brain_mri.assessment.pairs import bootstrap_p, holm, mcnemar, smallest_p, stuart_maxwell
 
 
 def answers(table):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from stages.assessment.replicates import (
+from brain_mri.assessment.replicates import (
     arm_table,
     contrast_table,
     contrasts,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from stages.assessment.roc import roc_table
+from brain_mri.assessment.roc import roc_table
 
 
 def test_a_roc_curve_runs_from_corner_to_corner_for_each_class():

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.assessment.threshold import choose_threshold
+from brain_mri.assessment.threshold import choose_threshold
 
 
 def test_the_threshold_lies_just_above_the_first_tumour_that_must_be_found():

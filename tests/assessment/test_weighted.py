@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from stages.assessment.weighted import (
+from brain_mri.assessment.weighted import (
     area_under_roc,
     averages,
     calibration_errors,

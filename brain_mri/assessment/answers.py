@@ -1,0 +1,210 @@
+"""What is true of a set of images, what a classifier says of them, and its figures."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from brain_mri.assessment.calibration import fit_temperature, scale
+from brain_mri.assessment.threshold import choose_threshold
+from brain_mri.assessment.weighted import (
+    area_under_roc,
+    averages,
+    calibration_errors,
+    class_scores,
+    share,
+)
+
+# The figures of a model that `dvc metrics` shows; all others are in reports/comparison/.
+HEADLINE = ("accuracy", "macro_f1", "loss", "macro_auc", "sensitivity")
+
+
+@dataclass(frozen=True)
+class Images:
+    """A set of images, and what is true of them.
+
+    Attributes
+    ----------
+    actual : ndarray (n,), int
+        Index of the class.
+    cluster : ndarray (n,), int
+        Twin cluster.
+    twin : ndarray (n,), bool
+        Whether it has a twin in the other split.
+    classes : list of str
+    healthy_class : str or None
+    """
+
+    actual: np.ndarray
+    cluster: np.ndarray
+    twin: np.ndarray
+    classes: list[str]
+    healthy_class: str | None = None
+
+    @classmethod
+    def of(cls, index: pd.DataFrame, classes: list[str], healthy_class: str | None) -> "Images":
+        """Take them from the index of an image set."""
+        return cls(
+            actual=pd.Index(classes).get_indexer(index["label"]),
+            cluster=index["cluster"].to_numpy(),
+            twin=index["twin"].to_numpy(),
+            classes=classes,
+            healthy_class=healthy_class,
+        )
+
+    @property
+    def healthy(self) -> int:
+        """Index of the healthy class."""
+        return self.classes.index(self.healthy_class)
+
+    @property
+    def ill(self) -> np.ndarray:
+        """Whether each image shows a tumour, (n,) bool."""
+        return self.actual != self.healthy
+
+    def clusters(self, chosen: np.ndarray) -> int:
+        """Count the clusters with an image in ``chosen``, (n,) bool."""
+        return len(np.unique(self.cluster[chosen]))
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a classifier says of a set of images, and what was settled on validation.
+
+    Attributes
+    ----------
+    predicted : ndarray (n,), int
+        Index of the class.
+    probabilities : ndarray (n, classes), float, optional
+        Of a model; the look-up and the majority class have none.
+    temperature : float, optional
+        Of the scaled probabilities.
+    threshold : float, optional
+        On the probability of the healthy class, scaled where there is a temperature.
+    """
+
+    predicted: np.ndarray
+    probabilities: np.ndarray | None = None
+    temperature: float | None = None
+    threshold: float | None = None
+
+    @cached_property
+    def scaled(self) -> np.ndarray | None:
+        """The probabilities at the temperature, (n, classes), where there is one."""
+        return None if self.temperature is None else scale(self.probabilities, self.temperature)
+
+    def healthy_probability(self, images: Images) -> np.ndarray:
+        """Give the probability that the threshold is on, (n,)."""
+        return (self.probabilities if self.scaled is None else self.scaled)[:, images.healthy]
+
+    def called_ill(self, images: Images) -> np.ndarray:
+        """Tell which images the threshold calls a tumour, (n,) bool."""
+        return self.healthy_probability(images) < self.threshold
+
+
+def settle(
+    images: Images, answers: Answers, *, temperature_scaling: bool, target_sensitivity: float
+) -> Answers:
+    """Settle a model's temperature and threshold by its answers on validation."""
+    if temperature_scaling:
+        temperature = fit_temperature(images.actual, answers.probabilities)
+        answers = replace(answers, temperature=temperature)
+    if images.healthy_class is None:
+        return answers
+    scores = answers.healthy_probability(images)
+    return replace(answers, threshold=choose_threshold(scores, images.ill, target_sensitivity))
+
+
+def recommend(images: Images, models: dict[str, Answers]) -> dict:
+    """Choose a model by its answers on validation.
+
+    The rule: the highest macro F1; of equals the lowest loss; of equals the first.
+    """
+    figures = {name: headline(images, answers) for name, answers in models.items()}
+    best = min(figures, key=lambda name: (-figures[name]["macro_f1"], figures[name]["loss"]))
+    settled = {name: figures[best][name] for name in ("macro_f1", "loss")}
+    return {"model": best, "rule": "macro_f1", **settled}
+
+
+def headline(images: Images, answers: Answers) -> dict[str, float | None]:
+    """Give the few figures that a person compares models by, :data:`HEADLINE`.
+
+    Sensitivity needs a healthy class. None where a figure does not exist, as the sensitivity where
+    no image shows a tumour.
+    """
+    found = figures(images, answers, 1, np.ones(len(images.actual)))
+    found[("loss", None)] = found["log_loss", None]
+    values = {name: found[name, None].item() for name in HEADLINE if (name, None) in found}
+    return {name: None if np.isnan(value) else value for name, value in values.items()}
+
+
+def proportions(images: Images, answers: Answers) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Give the measures that are a share of images: which, and of which, each (n,) bool."""
+    right = answers.predicted == images.actual
+    found = {
+        "accuracy": (right, np.ones(len(right), bool)),
+        "with_twin_accuracy": (right, images.twin),
+        "without_twin_accuracy": (right, ~images.twin),
+    }
+    if images.healthy_class is not None:
+        called_ill = answers.predicted != images.healthy
+        found["sensitivity"] = (called_ill, images.ill)
+        found["specificity"] = (~called_ill, ~images.ill)
+    return found
+
+
+def threshold_proportions(
+    images: Images, answers: Answers
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Give sensitivity and specificity by the threshold likewise; none without a threshold."""
+    if answers.threshold is None:
+        return {}
+    called_ill = answers.called_ill(images)
+    return {
+        "sensitivity": (called_ill, images.ill),
+        "specificity": (~called_ill, ~images.ill),
+    }
+
+
+def figures(
+    images: Images, answers: Answers, bins: int, weights: np.ndarray
+) -> dict[tuple[str, str | None], np.ndarray]:
+    """Measure a classifier.
+
+    Parameters
+    ----------
+    images : Images
+    answers : Answers
+    bins : int
+        Of the calibration error.
+    weights : ndarray (..., n), float
+        How often each image counts.
+
+    Returns
+    -------
+    dict of (str, str or None) to ndarray (...), float
+        By measure and class; None is over all classes. See :mod:`brain_mri.assessment.weighted`.
+    """
+    actual, labels = images.actual, range(len(images.classes))
+    scores = class_scores(actual, answers.predicted, len(labels), weights)
+    if answers.probabilities is not None:
+        aucs = [
+            area_under_roc(actual == label, answers.probabilities[:, label], weights)
+            for label in labels
+        ]
+        scores["auc"] = np.stack(aucs, axis=-1)
+    found = averages(scores)
+    for name, (part, whole) in proportions(images, answers).items():
+        found[name] = share(part, whole, weights)
+    for name, (part, whole) in threshold_proportions(images, answers).items():
+        found[f"threshold_{name}"] = share(part, whole, weights)
+    for prefix, probabilities in (("", answers.probabilities), ("scaled_", answers.scaled)):
+        if probabilities is not None:
+            errors = calibration_errors(actual, probabilities, bins, weights)
+            found |= {prefix + name: error for name, error in errors.items()}
+    return {(name, None): figure for name, figure in found.items()} | {
+        (name, images.classes[label]): score[..., label]
+        for name, score in scores.items()
+        for label in labels
+    }

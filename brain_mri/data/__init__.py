@@ -1,0 +1,1 @@
+"""Reading and refusing files, twins, splits, balancing, and the pictures that stages leave."""

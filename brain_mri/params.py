@@ -1,0 +1,406 @@
+"""The typed parameters: the single description of params.yaml."""
+
+import ast
+import re
+import reprlib
+import unicodedata
+from functools import partial
+from inspect import isfunction
+from itertools import chain
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
+
+from brain_mri.data import balancing
+from brain_mri.errors import InputError, one_line
+
+# An architecture is a module and its function; to import one would be to import TensorFlow.
+_FOLDER = Path(__file__).parent / "models/architectures"
+ARCHITECTURES = tuple(sorted(path.stem for path in _FOLDER.glob("[!_]*.py")))
+STRATEGIES = tuple(
+    name
+    for name, value in vars(balancing).items()
+    if isfunction(value) and value.__module__ == balancing.__name__ and name[0] != "_"
+)
+Activation = Literal["relu", "tanh", "sigmoid"]
+Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
+
+# Bounds from above are far beyond use; a number there is a slip that memory would end on.
+Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
+Positive = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+# An accent is written in one of Unicode's two ways, whichever way a file was saved or typed in.
+Text = Annotated[str, AfterValidator(partial(unicodedata.normalize, "NFC"))]
+FolderName = Annotated[Text, Field(pattern=r"^[^/\\.\x00-\x1f\x7f-\x9f][^/\\\x00-\x1f\x7f-\x9f]*$")]
+ModelName = Annotated[str, Field(pattern=r"^\w[\w-]*$")]  # a file's name, and a word in a shell
+# DVC puts it between double quotes of a shell. `./data/mine/` is `data/mine`.
+DatasetName = Annotated[
+    str,
+    Field(pattern=r"^[^-\"$`\\\x00-\x1f][^\"$`\\\x00-\x1f]*$"),
+    AfterValidator(lambda path: PurePosixPath(path).as_posix()),
+]
+
+# A class becomes a column of predictions.csv, beside these or read like these, and a key of
+# splits.json beside `all`.
+RESERVED = {"all", "cluster", "confidence", "path", "source", "split", "class", "label", "actual"}
+RESERVED |= {"predicted", "transform", "reason", "model", "layer"}
+
+DEEPEST = 100  # levels of nesting in params.yaml
+LONGEST = 120  # characters of what a sentence quotes
+
+
+def _local_or_address(value: str) -> str:
+    if value != "local" and not re.fullmatch(r"(tcp|tls)://\S+:\d+", value):
+        raise ValueError(
+            f"is {_shortly(value)}, but takes local, or the address of a Dask scheduler, such as "
+            "tcp://host:8786 or tls://host:8786"
+        )
+    return value
+
+
+class Section(BaseModel):
+    """A mapping in params.yaml: every key known, every type exact."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class Phantom(Section):
+    """What the embedded data set is made of."""
+
+    training: Annotated[int, Field(ge=20, le=10_000_000)]
+    testing: Annotated[int, Field(ge=20, le=10_000_000)]
+    size: Annotated[int, Field(ge=64, le=1024)]
+    noise: Annotated[float, Field(ge=0, le=0.5)]
+    seed: Seed
+    reencoded: Count
+    rescaled: Count
+    brightened: Count
+    mislabelled: Count
+
+    @model_validator(mode="after")
+    def _twins_fit(self):
+        planted = self.reencoded + self.rescaled + self.brightened + self.mislabelled
+        if planted > min(self.testing, self.training):
+            raise ValueError(f"plants {planted} twins, more than its Training or Testing images")
+        return self
+
+
+class Audit(Section):
+    """What the audit refuses."""
+
+    max_pixels: Positive
+    max_refused: Annotated[float, Field(ge=0, le=1)]
+
+
+class Prepare(Section):
+    """How images are resized and Training is split."""
+
+    resize: Literal["pad", "stretch"]
+    validation: Annotated[float, Field(gt=0, lt=1)]
+
+
+class Balance(Section):
+    """Ranges of the random changes that make a synthetic image."""
+
+    rotation: Annotated[float, Field(ge=0, le=180)]
+    zoom: Share
+    shift: Share
+    contrast: Share
+    brightness: Share
+
+
+class Train(Section):
+    """How a model is trained."""
+
+    epochs: Annotated[int, Field(ge=1, le=100_000)]
+    steps_per_epoch: Annotated[int, Field(ge=0, le=100_000)]
+    batch_size: Annotated[int, Field(ge=1, le=65_536)]
+    learning_rate: Annotated[float, Field(gt=0, le=100)]
+    optimizer: Literal["adam", "adamw", "rmsprop", "sgd"]
+    schedule: Literal["constant", "cosine", "reduce_on_plateau"]
+    early_stopping: Count
+    dropout: Share
+    l2: Annotated[float, Field(ge=0, le=100)]
+    batch_norm: bool
+    precision: Precision
+    deterministic: bool
+    threads: Annotated[int, Field(ge=0, le=4096)]
+    devices: Annotated[int, Field(ge=0, le=1024)]
+
+
+class Model(Train):
+    """A model: its architecture, its training data, and what it changes in ``train``.
+
+    ``activation`` and ``data`` reach the stage through dvc.yaml, which is why a model that shares
+    the top-level ``activation`` does not name its own.
+    """
+
+    architecture: Literal[ARCHITECTURES]
+    data: Literal[STRATEGIES]
+    activation: Activation | None = None
+    weights: str = "none"
+    fine_tune_layers: Count = 0
+    fine_tune_epochs: Count = 0
+    _keys: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    def key(self, name: str) -> str:
+        """Give the key that sets a value, as `dvc exp run -S` takes it: ``train.epochs``."""
+        return self._keys.get(name, name)
+
+    @model_validator(mode="after")
+    def _weights_have_a_backbone(self):
+        if self.weights != "none" and not _takes_weights(self.architecture):
+            known = " and ".join(filter(_takes_weights, ARCHITECTURES))
+            raise ValueError(f"takes weights for {known} alone, not for {self.architecture}")
+        if self.weights == "none" and self.fine_tune_epochs:
+            raise ValueError("takes fine_tune_epochs with weights alone, but weights is none")
+        return self
+
+
+def _takes_weights(architecture: str) -> bool:
+    """Tell whether the function of an architecture has an argument for pretrained weights."""
+    code = ast.parse((_FOLDER / f"{architecture}.py").read_text(encoding="utf-8"))
+    return any(isinstance(node, ast.arg) and node.arg == "weights" for node in ast.walk(code))
+
+
+class Compare(Section):
+    """How models are compared."""
+
+    resamples: Annotated[int, Field(ge=100, le=1_000_000)]
+    bins: Annotated[int, Field(ge=2, le=100)]
+    temperature_scaling: bool
+    target_sensitivity: Annotated[float, Field(gt=0, le=1)]
+
+
+class Study(Section):
+    """What a study changes, and how often it repeats it.
+
+    Attributes
+    ----------
+    question : str
+    seeds : list of int
+        Of initial weights, order, dropout and balancing: a run of every arm for each.
+    reference : str
+        The arm that the others are compared with.
+    factors : dict
+        For a factorial design of two factors: the arms where each is on.
+    train : dict
+        Over params.yaml's ``train``, in every arm.
+    models : dict
+        The arms, as params.yaml's ``models``.
+    """
+
+    question: Annotated[str, Field(min_length=1)]
+    seeds: Annotated[list[Seed], Field(min_length=2)]
+    reference: str
+    factors: dict[str, list[str]] = {}
+    train: dict = {}
+    models: Annotated[dict[ModelName, dict], Field(min_length=2)]
+
+    @model_validator(mode="after")
+    def _arms_exist(self):
+        for name in [self.reference, *chain(*self.factors.values())]:
+            if name not in self.models:
+                raise ValueError(f"names {name!r}, which is not among its models")
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds names a seed twice: {self.seeds}")
+        return self
+
+
+class Parameters(Section):
+    """All of params.yaml."""
+
+    dataset: DatasetName
+    classes: Annotated[list[FolderName], Field(min_length=2)]
+    healthy_class: Text | None
+    leakage: Literal["drop", "keep"]
+    image_size: Annotated[int, Field(ge=32, le=2048)]
+    activation: Activation
+    seed: Seed
+    shard_mb: Positive
+    compute: Annotated[str, AfterValidator(_local_or_address)]
+    language: Literal["en", "fr"]
+    phantom: Phantom
+    audit: Audit
+    prepare: Prepare
+    balance: Balance
+    train: Train
+    compare: Compare
+    models: Annotated[dict[ModelName, Model], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _classes_agree(self):
+        if len(set(self.classes)) < len(self.classes):
+            raise ValueError(f"classes names a class twice: {', '.join(self.classes)}")
+        if taken := sorted(RESERVED.intersection(self.classes)):
+            raise ValueError(
+                f"classes names {taken[0]!r}, which is a column of the tables already; "
+                "rename the folder"
+            )
+        if self.healthy_class is not None and self.healthy_class not in self.classes:
+            raise ValueError(
+                f"healthy_class is {self.healthy_class!r}, "
+                f"but takes null or one of the classes: {', '.join(self.classes)}"
+            )
+        return self
+
+    def model(self, name: str, activation: str | None = None) -> Model:
+        """Give a model's settings, with the activation that dvc.yaml passed."""
+        if name not in self.models:
+            raise InputError(
+                f"{name!r} is not among params.yaml's models: {', '.join(self.models)}"
+            )
+        own = self.models[name]
+        passed = {"activation": activation} if activation else {}
+        try:
+            settings = Model.model_validate(own.model_dump() | passed)
+        except ValidationError as error:
+            raise InputError(f"models.{name}: {_sentence(error.errors()[0])}") from None
+        settings._keys = own._keys
+        return settings
+
+
+def load(path: str | Path = "params.yaml", study: str | Path | None = None) -> Parameters:
+    """Read and check every parameter.
+
+    Parameters
+    ----------
+    path : str or Path
+        The YAML file.
+    study : str or Path, optional
+        Parameters of a study: its ``train`` goes over that of `path`, and its models stand instead.
+
+    Returns
+    -------
+    brain_mri.params.Parameters
+        With every model completed from ``train``.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, not YAML, or holds a value that is not allowed: the sentence names
+        the first such parameter, what it got and what it takes.
+    """
+    content = _read(path)
+    parameters = _completed(content, path)
+    if not study:
+        return parameters
+    own = load_study(study)
+    content |= {"train": content["train"] | own.train, "models": own.models}
+    parameters = _completed(content, study)
+    for name, model in parameters.models.items():
+        model._keys |= {key: f"{study}:train.{key}" for key in own.train}
+        model._keys |= {key: f"{study}:models.{name}.{key}" for key in own.models[name]}
+    return parameters
+
+
+def load_study(path: str | Path) -> Study:
+    """Read and check what is a study's own; raises as :func:`load` does."""
+    return _checked(Study, _read(path), path)
+
+
+def _checked(section: type[Section], content: dict, path: str | Path) -> Section:
+    try:
+        return section.model_validate(content)
+    except ValidationError as error:
+        raise InputError(f"{path}: {_sentence(error.errors()[0])}") from None
+
+
+def _read(path: str | Path) -> dict:
+    """Read a file with the library that DVC reads it with, set up as DVC does (YAML 1.2).
+
+    So `yes` is text and `1e-05` a number to a stage, as they are to `dvc exp run -S`, which writes
+    the file anew.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        if _is_too_deep(text):
+            raise InputError(f"{path} is nested too deeply")
+        content = YAML(typ="safe").load(text)
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing here; run from the project's root") from None
+    except (OSError, MemoryError, InputError):
+        raise
+    except MarkedYAMLError as error:
+        said = " ".join(filter(None, (error.context, error.problem)))
+        where = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise InputError(f"{path} is not YAML: {one_line(said)}{where}") from None
+    # Beside its own errors, the library lets through what Python raises for the 13th month, a
+    # number of 5000 digits, or `!!int` without a number.
+    except Exception as error:
+        raise InputError(f"{path} is not YAML: {one_line(error)}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path} holds no parameters; `git checkout {path}` brings them back")
+    return content
+
+
+def _is_too_deep(text: str) -> bool:
+    """Tell whether YAML is nested so deeply that the library, which loads it in C, may crash."""
+    depth = 0
+    for event in YAML(typ="safe").parse(text):
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if depth > DEEPEST:
+            return True
+    return False
+
+
+def _completed(content: dict, path: str | Path) -> Parameters:
+    """Complete each model from `train`; what has the wrong shape is left for validation to name."""
+    train, models = content.get("train"), content.get("models")
+    if isinstance(train, dict) and isinstance(models, dict):
+        content = content | {
+            "models": {
+                name: train | model if isinstance(model, dict) else model
+                for name, model in models.items()
+            }
+        }
+    parameters = _checked(Parameters, content, path)
+    for name, model in parameters.models.items():
+        model._keys = {key: f"train.{key}" for key in train}
+        model._keys |= {key: f"models.{name}.{key}" for key in models[name]}
+    return parameters
+
+
+def _sentence(error: dict) -> str:
+    """Say which parameter, what it got and what it takes."""
+    name = " ".join(".".join(str(part) for part in error["loc"]).split())[:LONGEST]
+    match error["type"]:
+        case "missing":
+            return f"{name} is missing."
+        case "extra_forbidden":
+            return (
+                f"{name} is not a parameter; see the comments of params.yaml for those there are."
+            )
+        case "string_type":
+            return (
+                f"{name} is {_shortly(error['input'])}, but takes text; a name that reads as a "
+                "number, a date, true or null goes between quotes: '0' in the file, "
+                """-S "classes=['0','1']" on a command line."""
+            )
+        case "value_error":
+            return f"{name} {error['ctx']['error']}.".lstrip()
+        case _:
+            takes = error["msg"].removeprefix("Input ")
+            return f"{name} is {_shortly(error['input'])}, but {takes[0].lower()}{takes[1:]}."
+
+
+def _shortly(value) -> str:
+    short = reprlib.Repr()
+    short.maxstring = short.maxother = LONGEST
+    try:
+        return short.repr(value)
+    except ValueError:  # Python prints no integer of more than some thousand digits
+        return "a number too long to print"

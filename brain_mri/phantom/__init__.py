@@ -1,0 +1,1 @@
+"""Drawing the embedded set of synthetic head slices."""

@@ -1,1 +1,0 @@
-"""Decoding and refusing files, twins, phantoms, splits, balancing and augmentation."""

@@ -1,0 +1,44 @@
+"""What the tests of training share: a few images of two classes, and settings that fit them."""
+
+import numpy as np
+import pandas as pd
+
+from brain_mri.models.training import Examples
+from brain_mri.storage import read_images, write_images
+
+CLASSES = ["dark", "bright"]
+SETTINGS = {
+    "precision": "float32",
+    "deterministic": True,
+    "threads": 0,
+    "devices": 0,
+    "key": "train.{}".format,
+    "epochs": 3,
+    "steps_per_epoch": 0,
+    "batch_size": 8,
+    "learning_rate": 0.001,
+    "optimizer": "adam",
+    "schedule": "constant",
+    "early_stopping": 0,
+    "fine_tune_layers": 0,
+    "fine_tune_epochs": 0,
+}
+
+
+def write_examples(folder, count, noise, brighter, weights=1.0):
+    """Write noisy images of 32 x 32 pixels, every other one with a brighter middle."""
+    labels = np.arange(count) % 2
+    images = np.random.default_rng(0).integers(0, noise, (count, 32, 32), np.uint8)
+    images[labels == 1, 10:22, 10:22] += brighter
+    index = pd.DataFrame(
+        {
+            "source": [f"{n}.jpg" for n in range(count)],
+            "label": np.array(CLASSES)[labels],
+            "cluster": range(count),
+            "weight": weights,
+            "transform": "",
+            "twin": False,
+        }
+    )
+    write_images(folder, index, iter(images), shard_mb=1)
+    return Examples.of(read_images(folder), CLASSES)

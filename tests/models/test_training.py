@@ -1,0 +1,172 @@
+"""Training learns, repeats to the byte, keeps its best epoch and stops when told."""
+
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+
+from brain_mri.errors import InputError
+from brain_mri.models import building, files, runtime, training
+from tests.models.small import SETTINGS, write_examples
+
+
+@pytest.fixture(autouse=True)
+def _float32():
+    runtime.configure(SimpleNamespace(**SETTINGS))
+
+
+@pytest.fixture
+def examples(tmp_path):
+    """Give 42 noisy images, half of them with a bright middle."""
+    return write_examples(tmp_path / "set", 42, noise=80, brighter=120)
+
+
+def trained(examples, **changes):
+    runtime.configure(SimpleNamespace(**SETTINGS))
+    runtime.set_seed(1)
+    model = building.build(
+        "model_4", 32, 2, activation="relu", dropout=0.5, l2=0.0, batch_norm=False
+    )
+    settings = SimpleNamespace(**SETTINGS | changes)
+    history, signals, _ = training.fit(model, examples, examples, settings, seed=1)
+    # What is measured during training: the state before any update, and the last.
+    assert signals["step"].iloc[0] == 0
+    assert signals["step"].iloc[-1] == len(history) * (settings.steps_per_epoch or 6)
+    return model, history
+
+
+def test_a_model_learns_what_can_be_learned(examples):
+    _, history = trained(examples, epochs=6)
+    assert history["val_accuracy"].iloc[-1] == 1
+    assert history["val_loss"].iloc[-1] < history["val_loss"].iloc[0] / 2
+
+
+def test_the_same_inputs_give_the_same_bytes(examples, tmp_path):
+    for name in ("a.keras", "b.keras"):
+        model, _ = trained(examples, epochs=1)
+        files.save(model, tmp_path / name)
+    assert (tmp_path / "a.keras").read_bytes() == (tmp_path / "b.keras").read_bytes()
+
+
+def test_a_label_is_its_classs_place_in_the_parameters(examples):
+    assert list(examples.labels[:3]) == [0, 1, 0]  # dark, bright, dark
+    other = training.Examples.of(examples.images, ["bright", "none of these", "dark"])
+    assert list(other.labels[:3]) == [2, 0, 2]
+
+
+def test_the_best_epoch_is_kept(examples):
+    model, history = trained(examples, epochs=4, learning_rate=0.02)
+    best = history[history["best"]]
+    assert len(best) == 1
+    assert best["val_loss"].iloc[0] == history["val_loss"].min()
+    logits = training.predict(training.forward(model), examples.images, 16)
+    loss = training.cross_entropy(logits, examples.labels)
+    assert loss == pytest.approx(history["val_loss"].min(), rel=1e-4)
+
+
+def test_early_stopping_waits_its_number_of_epochs(examples):
+    # A rate so small that nothing gets better beyond float32's digits.
+    _, history = trained(examples, epochs=9, early_stopping=2, learning_rate=1e-12)
+    assert len(history) == int(history.loc[history["best"], "epoch"].iloc[0]) + 2
+
+
+def test_the_learning_rate_follows_its_schedule(examples):
+    constant = trained(examples, epochs=2)[1]["learning_rate"]
+    assert np.allclose(constant, 0.001)
+    cosine = trained(examples, epochs=2, schedule="cosine")[1]["learning_rate"]
+    assert np.allclose(cosine, [0.0005, 0], atol=1e-6)
+    plateau = trained(examples, epochs=5, schedule="reduce_on_plateau", learning_rate=1e-12)[1][
+        "learning_rate"
+    ]
+    assert plateau.iloc[-1] < plateau.iloc[0]
+
+
+def test_an_epoch_sees_every_image_once_in_an_order_of_its_own():
+    first, second = training.order(100, 1, 1, 100), training.order(100, 1, 2, 100)
+    assert sorted(first) == list(range(100))
+    assert not np.array_equal(first, second)
+    assert np.array_equal(first, training.order(100, 1, 1, 100))
+    assert not np.array_equal(first, training.order(100, 2, 1, 100))
+
+
+@pytest.mark.parametrize("length", [7, 42, 100])
+def test_epochs_of_any_length_walk_through_one_shuffled_pass_after_another(length):
+    epochs = [training.order(42, 1, epoch, length) for epoch in range(1, 1 + 420 // length)]
+    walked = np.concatenate(epochs)
+    assert {len(epoch) for epoch in epochs} == {length}
+    for start in range(0, len(walked) - 41, 42):
+        assert sorted(walked[start : start + 42]) == list(range(42))
+
+
+def test_an_epoch_can_be_a_number_of_updates(examples):
+    _, history = trained(examples, epochs=3, steps_per_epoch=4)  # `trained` counts the updates
+    assert len(history) == 3
+
+
+def test_an_epoch_makes_one_update_a_batch_the_last_one_smaller(examples):
+    keras.utils.set_random_seed(1)
+    model = building.build(
+        "model_4", 32, 2, activation="relu", dropout=0.0, l2=0.0, batch_norm=False
+    )
+    optimizer = keras.optimizers.Adam()
+    step = training._training_step(model, optimizer, model.input)
+    for start in range(0, 42, 8):
+        rows = np.arange(start, min(start + 8, 42))
+        step(examples.images.images(rows), examples.labels[rows], examples.weights[rows], False)
+    assert int(optimizer.iterations) == 6  # ceil(42 / 8)
+
+
+@pytest.mark.parametrize("batch_size", [8, 42])
+def test_a_normalised_model_that_learned_answers_after_few_updates(examples, batch_size):
+    """With Keras's momentum, 12 updates leave the averages where they began: accuracy 0.5."""
+    keras.utils.set_random_seed(1)
+    model = building.build(
+        "model_4", 32, 2, activation="relu", dropout=0.0, l2=0.0, batch_norm=True
+    )
+    settings = SimpleNamespace(**SETTINGS | {"epochs": 2, "batch_size": batch_size})
+    history, _, _ = training.fit(model, examples, examples, settings, seed=1)
+    assert history["val_accuracy"].iloc[-1] > 0.9
+    assert all(
+        layer.get_config()["momentum"] == 0.99
+        for layer in model.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    )
+
+
+def test_weights_weight_the_loss(examples):
+    unweighted = training.Examples(examples.images, examples.labels, examples.weights * 0)
+    _, history = trained(unweighted, epochs=1)
+    assert history["loss"].iloc[0] == 0
+
+
+def test_a_loss_that_is_not_finite_ends_with_a_sentence(examples):
+    said = r"loss was not finite in the first epoch; train\.learning_rate is 1e\+30, try a lower"
+    with pytest.raises(InputError, match=said):
+        trained(examples, epochs=1, learning_rate=1e30)
+
+
+def test_pretrained_weights_are_fine_tuned_after_the_head(examples, tmp_path, small_backbone):
+    backbone = keras.applications.InceptionV3(
+        include_top=False, weights=None, input_shape=(75, 75, 3), pooling="avg"
+    )
+    backbone.save_weights(tmp_path / "backbone.weights.h5")
+    model = building.build(
+        "inception_v3",
+        32,
+        2,
+        activation="relu",
+        dropout=0.0,
+        l2=0.0,
+        batch_norm=False,
+        weights=str(tmp_path / "backbone.weights.h5"),
+    )
+    settings = SimpleNamespace(
+        **SETTINGS | {"epochs": 1, "fine_tune_epochs": 1, "fine_tune_layers": 3}
+    )
+    history, signals, _ = training.fit(model, examples, examples, settings, seed=1)
+    assert list(history["epoch"]) == [1, 2]
+    backbone_norms = signals.loc[signals["layer"] == "inception_v3", "gradient_norm"]
+    assert np.isnan(backbone_norms.iloc[0])  # frozen at first
+    assert backbone_norms.iloc[-1] > 0
+    assert np.allclose(history["learning_rate"], [0.001, 0.0001])
