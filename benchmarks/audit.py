@@ -10,7 +10,7 @@ import brain_mri  # noqa: F401  # it tells of packages that are missing
 
 # isort: split
 import pandas as pd
-from turns import PEERS, RESULTS, ROOT, run
+from turns import PEERS, READINGS, ROOT, run
 
 ROUNDS = 3
 
@@ -48,10 +48,10 @@ def main() -> None:
             {"kind": kind, "a": a, "b": b, "found": bool(ours[a] == ours[b])}
             for kind, a, b in pairs
         ]
-    RESULTS.mkdir(exist_ok=True)
-    pd.DataFrame(rows).to_csv(RESULTS / "audit.csv", index=False, lineterminator="\n")
+    READINGS.mkdir(exist_ok=True)
+    pd.DataFrame(rows).to_csv(READINGS / "audit.csv", index=False, lineterminator="\n")
     table = pd.DataFrame(found, columns=["kind", "a", "b", "found"]).sort_values(["kind", "a", "b"])
-    table.to_csv(RESULTS / "audit_pairs.csv", index=False, lineterminator="\n")
+    table.to_csv(READINGS / "audit_pairs.csv", index=False, lineterminator="\n")
 
 
 if __name__ == "__main__":

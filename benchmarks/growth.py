@@ -10,7 +10,7 @@ import brain_mri  # noqa: F401  # it tells of packages that are missing
 # isort: split
 import pandas as pd
 from clones import clone, make_small, reproduce, set_parameters
-from turns import RESULTS
+from turns import READINGS
 
 TIMES = (1, 4, 16)
 COUNTS = ("training", "testing", "reencoded", "rescaled", "brightened", "mislabelled")
@@ -28,10 +28,10 @@ def main() -> None:
             _, table = reproduce(folder, Path(name))
         tables.append(table.assign(times=times).rename_axis("stage").reset_index())
         print(tables[-1].to_string(), file=sys.stderr)
-    RESULTS.mkdir(exist_ok=True)
+    READINGS.mkdir(exist_ok=True)
     table = pd.concat(tables)[["times", "stage", "process", "body", "mb"]]
     table = table.round({"process": 2, "body": 2, "mb": 0})
-    table.to_csv(RESULTS / "growth.csv", index=False, lineterminator="\n")
+    table.to_csv(READINGS / "growth.csv", index=False, lineterminator="\n")
 
 
 if __name__ == "__main__":

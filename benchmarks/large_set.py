@@ -8,7 +8,7 @@ which takes about 60 KB a slice. The limit is RLIMIT_DATA, which every process o
 the kernel refuses to give it more than so much memory of its own. A control that asks for more is
 run first, and must fail. The processes of a stage together are looked at five times a second; if
 they pass the limit, they are killed and the run ends. RLIMIT_AS (`ulimit -v`) would not do, since
-TensorFlow maps far more than it uses. What is measured goes to benchmarks/results/large_set.csv:
+TensorFlow maps far more than it uses. What is measured goes to benchmarks/readings/large_set.csv:
 
 seconds, cpu_seconds
     Of the clock, and of all cores together.
@@ -47,7 +47,7 @@ from brain_mri.parallel import map_in_order
 from brain_mri.phantom.slices import REAL_COUNTS, VIEWS, draw_slice
 
 ROOT = Path(__file__).parent.parent
-TABLE = ROOT / "benchmarks/results/large_set.csv"
+TABLE = ROOT / "benchmarks/readings/large_set.csv"
 SIDE = 128
 TWINS = 0.01  # share of all images; Testing images that are a copy of a Training image
 DRAWN = 500  # slices that all others are warped from

@@ -13,7 +13,7 @@ import brain_mri  # noqa: F401  # it tells of packages that are missing
 import numpy as np
 import pandas as pd
 from training import BATCH, CLASSES, LAYERS, SIZES, settings
-from turns import RESULTS, median_seconds
+from turns import READINGS, median_seconds
 
 CALLS = 5
 
@@ -39,7 +39,7 @@ def main() -> None:
         rows.append({"size": size, "layer": "adam", "seconds": median_seconds(_adam(model), CALLS)})
         print(pd.DataFrame(rows).to_string(), file=sys.stderr)
     table = pd.DataFrame(rows)
-    table.to_csv(RESULTS / "layers.csv", index=False, lineterminator="\n", float_format="%.4g")
+    table.to_csv(READINGS / "layers.csv", index=False, lineterminator="\n", float_format="%.4g")
 
 
 def _random(*shape: int) -> np.ndarray:

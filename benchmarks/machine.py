@@ -11,7 +11,7 @@ import brain_mri  # noqa: F401  # it tells of packages that are missing
 # isort: split
 import psutil
 from training import settings
-from turns import PEERS, RESULTS
+from turns import PEERS, READINGS
 
 from brain_mri.models import runtime
 
@@ -30,5 +30,5 @@ if __name__ == "__main__":
     }
     facts["memory_gb"] = round(psutil.virtual_memory().total / 1e9)
     facts["peers"] = ", ".join(said.stdout.splitlines())
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "machine.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    READINGS.mkdir(exist_ok=True)
+    (READINGS / "machine.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")

@@ -17,7 +17,7 @@ import brain_mri  # noqa: F401  # it tells of packages that are missing
 import numpy as np
 import pandas as pd
 from clones import clone, command, make_small, reproduce, set_parameters
-from turns import RESULTS
+from turns import READINGS
 
 ROUNDS = 5
 
@@ -25,7 +25,7 @@ ROUNDS = 5
 def main() -> None:
     """Measure both, the second on a data set given on the command line."""
     dataset = Path(sys.argv[1]).resolve()
-    RESULTS.mkdir(exist_ok=True)
+    READINGS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
         nothing_to_do(Path(name), dataset)
     with tempfile.TemporaryDirectory() as name:
@@ -39,7 +39,7 @@ def first_run(aside: Path) -> None:
     table["compute"] = pd.Series(bare_compute(folder))
     table.loc["dvc", "process"] = whole - table["process"].sum()
     table = table.drop(columns="mb").fillna(0.0).round(2).rename_axis("stage").reset_index()
-    table.to_csv(RESULTS / "repro.csv", index=False, lineterminator="\n")
+    table.to_csv(READINGS / "repro.csv", index=False, lineterminator="\n")
     print(table.to_string(), file=sys.stderr)
 
 
@@ -124,7 +124,7 @@ def nothing_to_do(aside: Path, dataset: Path) -> None:
                 sys.exit(f"{way} found something to do: {said}")
             rows.append({"round": number, "way": way, "seconds": seconds})
             print(rows[-1], file=sys.stderr)
-    pd.DataFrame(rows).to_csv(RESULTS / "nothing.csv", index=False, lineterminator="\n")
+    pd.DataFrame(rows).to_csv(READINGS / "nothing.csv", index=False, lineterminator="\n")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import brain_mri  # noqa: F401  # it tells of packages that are missing
 # isort: split
 import pandas as pd
 from clones import clone, command, set_parameters
-from turns import RESULTS
+from turns import READINGS
 
 SEEDS = (1, 2, 3, 4, 5)
 MODEL = "model_4"
@@ -36,7 +36,7 @@ def main() -> None:
                 rows.append({"model": MODEL, "seed": seed, "precision": precision} | figures)
                 print(rows[-1], file=sys.stderr)
     table = pd.DataFrame(rows)
-    table.to_csv(RESULTS / "precision.csv", index=False, lineterminator="\n")
+    table.to_csv(READINGS / "precision.csv", index=False, lineterminator="\n")
 
 
 if __name__ == "__main__":

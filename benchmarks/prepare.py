@@ -14,7 +14,7 @@ import brain_mri  # noqa: F401  # it tells of packages that are missing
 import numpy as np
 import pandas as pd
 from PIL import Image
-from turns import RESULTS, ROOT, run
+from turns import READINGS, ROOT, run
 
 ROUNDS = 5
 SIZE = 64  # as in params.yaml
@@ -52,8 +52,8 @@ def main() -> None:
                 seconds, _ = run(command, folder, **stages)
                 rows.append({"round": number, "way": way, "seconds": round(seconds, 2)})
                 print(rows[-1], file=sys.stderr)
-    RESULTS.mkdir(exist_ok=True)
-    pd.DataFrame(rows).to_csv(RESULTS / "prepare.csv", index=False, lineterminator="\n")
+    READINGS.mkdir(exist_ok=True)
+    pd.DataFrame(rows).to_csv(READINGS / "prepare.csv", index=False, lineterminator="\n")
 
 
 def decode_and_resize(dataset: Path, output: Path) -> None:

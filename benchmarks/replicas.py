@@ -16,7 +16,7 @@ import brain_mri  # noqa: F401  # it tells of packages that are missing
 import numpy as np
 import pandas as pd
 from training import BATCH, CLASSES, LAYERS, batch, mapped, settings
-from turns import RESULTS, median_seconds
+from turns import READINGS, median_seconds
 
 WORKERS, SIZES = (1, 2, 4), (64, 128)
 STEPS, ROUNDS = 10, 3
@@ -36,9 +36,9 @@ def main() -> None:
                     reading = {"round": number, "size": size, "workers": workers}
                     rows.append(reading | json.loads(line))
                     print(rows[-1], file=sys.stderr)
-    RESULTS.mkdir(exist_ok=True)
+    READINGS.mkdir(exist_ok=True)
     table = pd.DataFrame(rows)
-    table.to_csv(RESULTS / "replicas.csv", index=False, lineterminator="\n", float_format="%.4g")
+    table.to_csv(READINGS / "replicas.csv", index=False, lineterminator="\n", float_format="%.4g")
 
 
 def together(workers: int, size: int) -> str:

@@ -1,10 +1,9 @@
-"""Write the figures of docs/performance.md, and its picture, from benchmarks/results.
+"""Write the figures of docs/, and the picture of docs/performance.md, from benchmarks/readings.
 
 Run ``python benchmarks/table.py`` from the project's root; `make bench` does so.
 """
 
 import json
-import runpy
 import sys
 from pathlib import Path
 
@@ -22,14 +21,14 @@ from training import weights as model_1_weights
 from brain_mri.assessment.replicates import student
 
 ROOT = Path(__file__).parent.parent
-RESULTS = ROOT / "benchmarks/results"
+READINGS = ROOT / "benchmarks/readings"
 LEAST_SHARE = 0.01  # of the time of all layers, for a layer to be listed
-DOCUMENTS = runpy.run_path(str(ROOT / "docs/results/table.py"))
+START, END = "<!-- {}: {} -->\n", "<!-- end of {} -->"
 
 
 def read(name: str) -> pd.DataFrame:
     """Read the readings of one script."""
-    return pd.read_csv(RESULTS / f"{name}.csv")
+    return pd.read_csv(READINGS / f"{name}.csv")
 
 
 def in_columns(readings: pd.DataFrame, value: str) -> pd.DataFrame:
@@ -45,7 +44,7 @@ def markdown(header: list[str], rows: list[list]) -> str:
 
 def machine() -> str:
     """Say what everything was measured on."""
-    facts = json.loads((RESULTS / "machine.json").read_text(encoding="utf-8"))
+    facts = json.loads((READINGS / "machine.json").read_text(encoding="utf-8"))
     versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
     return (
         f"{facts['device']}, {facts['threads']} threads, {facts['memory_gb']} GB; instructions "
@@ -306,6 +305,121 @@ def _ratio(ratios: pd.Series) -> str:
     return f"{ratios.median():.2f} ({ratios.min():.2f} to {ratios.max():.2f})"
 
 
+def tolerances() -> str:
+    """Give by how much a model differs that was trained in another way, as a Markdown table."""
+    lines = [
+        "| model | trained | compared with | same bytes | accuracy | same answers "
+        "| largest difference of a probability |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in read("tolerances").itertuples():
+        lines.append(
+            f"| {row.model} | {row.way} | {row.compared_with} "
+            f"| {'yes' if row.same_bytes else 'no'} | {row.accuracy:.3f} "
+            f"| {row.same_answers:.1%} | {row.largest_difference:.3f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def load() -> str:
+    """Give what each stage took on 20,000 images, as a Markdown table."""
+    lines = [
+        "| stage | clock, s | processors, s | cores busy | left idle by all | peak memory, MB |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in read("load").itertuples():
+        lines.append(
+            f"| {row.stage} | {row.seconds:.0f} | {row.cpu_seconds:.0f} | {row.busy:.0%} "
+            f"| {row.idle:.0%} | {row.peak_mb:.0f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def probe() -> str:
+    """Give what the probe of signals costs, as a Markdown table."""
+    lines = ["| model | pairs | longer with it, median | from | to |", "|---|---|---|---|---|"]
+    for name, rows in read("probe_cost").groupby("model"):
+        more = rows["with"] / rows["without"] - 1
+        found = " | ".join(f"{share:+.1%}" for share in (more.median(), more.min(), more.max()))
+        lines.append(f"| {name} | {len(rows)} | {found} |")
+    return "\n".join(lines) + "\n"
+
+
+def large_set() -> str:
+    """Give what each stage took on large sets, as a Markdown table, and how memory grows."""
+    rows = read("large_set")
+    lines = [
+        "| images | stage | clock, s | processors, s | memory of its own, MB "
+        "| asked for by one process, MB | pages of files, MB |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows.itertuples():
+        lines.append(
+            f"| {row.images:,} | {row.stage} | {row.seconds} | {row.cpu_seconds} | {row.peak_mb} "
+            f"| {row.data_mb} | {row.mapped_mb} |"
+        )
+    grown = []
+    for stage, own in rows.groupby("stage", sort=False):
+        low, high = own.iloc[0], own.iloc[-1]
+        if high["images"] > low["images"]:
+            each = (high["peak_mb"] - low["peak_mb"]) * 1e3 / (high["images"] - low["images"])
+            grown.append(f"{max(each, 0):.1f} KB in {stage}")
+    audits = rows[rows["stage"] == "audit"]
+    found = [
+        f"{row.found:.0f} of {row.planted:.0f} planted twins and {row.others:.0f} others among "
+        f"{row.images:,} images"
+        for row in audits.itertuples()
+    ]
+    said = [f"The largest set measured so far is of {rows['images'].max():,} images."]
+    if grown:
+        said.append(f"From the smallest to it, memory grew by {', '.join(grown)} an image.")
+    said.append(f"The audit found {'; '.join(found)}.")
+    return "\n".join(lines) + "\n\n" + " ".join(said) + "\n"
+
+
+def twin_search() -> str:
+    """Give what both ways of searching twins take and find, as a Markdown table."""
+    lines = [
+        "| set | images | registered | one core, s | memory, MB | pairs | slices "
+        "| twins together | same clusters |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in read("twin_search").itertuples():
+        lines.append(
+            f"| {row.set} | {row.images:,} "
+            f"| {'all proposed' if row.way == 'exact' else 'the nearest'} | {row.cpu_seconds} "
+            f"| {row.peak_mb} | {row.pairs:,} | {row.clusters:,} | {row.recall:.1%} "
+            f"| {'yes' if row.same_clusters else 'no'} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def twin_search_beyond() -> str:
+    """Give what the twin search would take on larger sets like the public one, as a table."""
+    rows = read("twin_search")
+    row = rows[(rows["set"] == "public set") & (rows["way"] == "exact")].iloc[0]
+    product = row["product_ns"] / 1e9
+    share = row["proposed"] / (4 * row["images"] ** 2 / 2)
+    registered = (row["cpu_seconds"] - product * 2 * row["images"] ** 2) / row["proposed"]
+    lines = [
+        f"There, the product took {row['product_ns']:.0f} ns a pair and way, 1 pair in "
+        f"{1 / share:.0f} was registered, and that took {registered * 1e6:.0f} µs (all else "
+        "counted with it). So sets like it would take, in hours of one core:",
+        "",
+        "| images | all that correlate | the nearest 32 | on disk meanwhile |",
+        "|---|---|---|---|",
+    ]
+    for power in range(4, 8):
+        count = 10**power
+        exact = 2 * count**2 * (product + share * registered)
+        nearest = 4 * count * (count * product + 32 * registered)
+        lines.append(
+            f"| {count:,} | {exact / 3600:,.2f} | {nearest / 3600:,.2f} "
+            f"| {18 * count / 1e6:,.1f} GB |"
+        )
+    return "\n".join(lines) + "\n"
+
+
 def draw() -> None:
     """Draw training and growth."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
@@ -341,9 +455,32 @@ PARTS = {
         "prepare": prepare,
         "growth": growth,
     },
-    "docs/scaling.md": {"replicas": replicas, "predicted": predicted},
+    "docs/scaling.md": {
+        "replicas": replicas,
+        "predicted": predicted,
+        "large_set": large_set,
+        "twin_search": twin_search,
+        "twin_search_beyond": twin_search_beyond,
+    },
+    "docs/reliability.md": {"tolerances": tolerances, "load": load},
+    "results/README.md": {"probe": probe},
 }
 
+
+def write(documents: dict, script: str) -> None:
+    """Replace the figures in every document, between marks that name them; print them too."""
+    for document, parts in documents.items():
+        path = ROOT / document
+        text = path.read_text(encoding="utf-8")
+        for name, give in parts.items():
+            start, end = START.format(name, script), END.format(name)
+            before, rest = text.split(start)
+            figures = give()
+            print(f"{document}, {name}:\n\n{figures}")
+            text = before + start + figures + end + rest.split(end)[1]
+        path.write_text(text, encoding="utf-8", newline="\n")
+
+
 if __name__ == "__main__":
-    DOCUMENTS["write"](PARTS, "benchmarks/table.py")
+    write(PARTS, "benchmarks/table.py")
     draw()

@@ -15,7 +15,7 @@ import brain_mri  # noqa: F401  # it tells of packages that are missing
 # isort: split
 import numpy as np
 import pandas as pd
-from turns import PEERS, RESULTS, ROOT, in_turn, serve
+from turns import PEERS, READINGS, ROOT, in_turn, serve
 
 SIZES, BATCH, CLASSES = (64, 128, 256), 32, 4
 ROUNDS = 3
@@ -52,8 +52,8 @@ def main() -> None:
             rows.append({"size": size, "round": number, "way": way, "images_per_second": rate})
             print(rows[-1], file=sys.stderr)
     table = pd.DataFrame(rows)
-    RESULTS.mkdir(exist_ok=True)
-    table.to_csv(RESULTS / "training.csv", index=False, lineterminator="\n", float_format="%.4g")
+    READINGS.mkdir(exist_ok=True)
+    table.to_csv(READINGS / "training.csv", index=False, lineterminator="\n", float_format="%.4g")
 
 
 def settings(precision: str = "auto") -> SimpleNamespace:

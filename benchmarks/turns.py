@@ -9,7 +9,7 @@ from statistics import median
 from time import perf_counter
 
 ROOT = Path(__file__).parent.parent
-RESULTS = ROOT / "benchmarks/results"
+READINGS = ROOT / "benchmarks/readings"
 PEERS = ROOT / ".venv-peers/bin/python"  # `make bench` makes it
 SECONDS = 4  # that one reading takes at least
 

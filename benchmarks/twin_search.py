@@ -4,7 +4,7 @@
     python benchmarks/twin_search.py "10,000 warped" /tmp/large/10000/data
 
 From the project's root, on a data set; /tmp/large is what benchmarks/large_set.py made. A row a way
-goes to benchmarks/results/twin_search.csv:
+goes to benchmarks/readings/twin_search.csv:
 
 way
     `exact` registers every pair that the coarse correlation proposes, `nearest` the likest alone.
@@ -40,7 +40,7 @@ from brain_mri.data.decoding import Refused, decode
 from brain_mri.parallel import map_in_order
 
 ROOT = Path(__file__).parent.parent
-TABLE = ROOT / "benchmarks/results/twin_search.csv"
+TABLE = ROOT / "benchmarks/readings/twin_search.csv"
 
 
 def look(path: str, folder: Path) -> np.ndarray | None:

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PARTS = [
     (document, give)
-    for script in ("docs/results/table.py", "benchmarks/table.py")
+    for script in ("results/readme.py", "benchmarks/table.py")
     for document, parts in runpy.run_path(str(ROOT / script))["PARTS"].items()
     for give in parts.values()
 ]
@@ -22,7 +22,7 @@ def test_a_document_prints_what_the_committed_runs_say(document, give):
 
 @pytest.mark.parametrize(("run", "dropped"), [("keep", False), ("drop", True)])
 def test_the_committed_runs_are_of_the_whole_public_set_under_both_policies(run, dropped):
-    folder = ROOT / "docs/results" / f"sartaj-128-{run}"
+    folder = ROOT / "results" / f"sartaj-128-{run}"
     audit = json.loads((folder / "audit/findings.json").read_text(encoding="utf-8"))
     images = json.loads((folder / "splits.json").read_text(encoding="utf-8"))["images"]
     assert audit["files"] == 3264
