@@ -1,8 +1,8 @@
-"""Write into README what its commands print, each run in a clone of the last commit.
+"""Write into README and docs/experiments.md what their commands print.
 
 Run ``python docs/commands.py`` from the project's root, after ``dvc repro`` and a commit of that
-run. The clone uses the project's cache, so that only what a command changes is trained: a few
-minutes.
+run. Each runs in a clone of the last commit, which uses the project's cache, so that only what a
+command changes is trained: a few minutes.
 """
 
 import os
@@ -17,7 +17,8 @@ import brain_mri  # noqa: F401  # it tells of packages that are missing
 
 ROOT = Path(__file__).parent.parent
 BACK = "git restore . && dvc checkout --quiet"
-# What README shows, by the mark there: commands to run before, and the one whose output is shown.
+PAGES = [ROOT / "README.md", ROOT / "docs/experiments.md"]
+# What they show, by the mark there: commands to run before, and the one whose output is shown.
 SHOWN = {
     "sigmoid": (["dvc exp run --name sigmoid -S activation=sigmoid"], "dvc metrics diff"),
     "oversample": (["dvc exp run -S models.model_1.data=oversample"], "dvc metrics diff"),
@@ -34,9 +35,7 @@ SHOWN = {
 
 
 def main() -> None:
-    """Run every command, and put what it prints between its marks in README."""
-    path = ROOT / "README.md"
-    text = path.read_text(encoding="utf-8")
+    """Run every command, and put what it prints between its marks."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "clone"
         subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
@@ -48,12 +47,17 @@ def main() -> None:
                 run(command, folder)
             printed = "\n".join(line.rstrip() for line in run(shown, folder).splitlines())
             run(BACK, folder)
-            start, end = f"<!-- {mark}: docs/commands.py -->\n", f"<!-- end of {mark} -->"
-            pattern = f"{re.escape(start)}.*?{re.escape(end)}"
-            block = f"{start}```\n{printed}\n```\n{end}"
-            text, count = re.subn(pattern, lambda _, b=block: b, text, flags=re.DOTALL)
-            assert count == 1, mark
-    path.write_text(text, encoding="utf-8", newline="\n")
+            show(mark, printed)
+
+
+def show(mark: str, printed: str) -> None:
+    """Put what was printed between the marks of its name, wherever they stand."""
+    start, end = f"<!-- {mark}: docs/commands.py -->\n", f"<!-- end of {mark} -->"
+    block = f"{start}```\n{printed}\n```\n{end}"
+    pattern = re.compile(f"{re.escape(start)}.*?{re.escape(end)}", re.DOTALL)
+    for page in PAGES:
+        text = pattern.sub(lambda _: block, page.read_text(encoding="utf-8"))
+        page.write_text(text, encoding="utf-8", newline="\n")
 
 
 def run(command: str, folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""Write the figures of README from the real runs beside this file.
+"""Write the figures of README and docs/studies.md from the real runs beside this file.
 
 Run ``python results/readme.py`` from the project's root.
 """
@@ -129,7 +129,8 @@ def _answer(run: str) -> str:
 
 
 PARTS = {
-    "README.md": {"audit": audit, "results": table, "meaning": meaning, "studies": studies},
+    "README.md": {"audit": audit, "results": table, "meaning": meaning},
+    "docs/studies.md": {"studies": studies},
 }
 
 if __name__ == "__main__":

@@ -188,9 +188,9 @@ def blocks(page):
     return re.findall(r"^```sh (\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
-def commands(section):
-    """Give the lines of the blocks of commands in a section of README, in order."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def commands(section, page="README.md"):
+    """Give the lines of the blocks of commands in a section of a page, in order."""
+    text = (ROOT / page).read_text(encoding="utf-8")
     [found] = re.findall(rf"^## {section}.*?\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
     found = re.findall(r"^```sh\n(.*?)^```$", found, re.MULTILINE | re.DOTALL)
     return "".join(found).splitlines()

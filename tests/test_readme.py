@@ -1,4 +1,4 @@
-"""README's commands, in the order in which they stand, on small data; see also test_studies.py."""
+"""The commands of README and docs/experiments.md, in their order, on small data."""
 
 import json
 import re
@@ -10,7 +10,8 @@ from conftest import MODELS, ROOT, commands, stages_run
 from tests.faults import write_dataset
 
 SHARED = ["model_1"]  # the models that share the top-level activation
-SECTIONS = ["Two commands", "Your own data", "Experiments"]
+SECTIONS = [("Two commands", "README.md"), ("Your own data", "README.md")]
+SECTIONS += [("Experiments", "README.md"), ("One thing at a time", "docs/experiments.md")]
 SKIPPED = "make test"  # these tests
 BACK = "git restore . && dvc checkout"
 
@@ -60,7 +61,7 @@ def typed(reproduced, tmp_path_factory):
     write_dataset(project.folder / "data/mine", classes=("cat", "dog"))
     project.steps = []
     for section in SECTIONS:
-        for line in commands(section):
+        for line in commands(*section):
             if not line.startswith(SKIPPED):
                 said = project.type_in(line)
                 if line.startswith('git commit -am "My run"'):
@@ -80,12 +81,12 @@ def step(project, beginning):
     return said, changed
 
 
-def test_every_block_of_readme_is_run_by_a_test():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", ["README.md", "docs/experiments.md"])
+def test_every_block_of_a_page_is_run_by_a_test(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
     everything = re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    run = [line for section in [*SECTIONS, "Studies"] for line in commands(section)]
+    run = [line for section in SECTIONS if section[1] == page for line in commands(*section)]
     assert "".join(everything).splitlines() == run
-    assert sum(line.startswith(SKIPPED) for line in run) == 1
 
 
 def test_make_repro_ends_with_how_to_keep_a_run_that_git_does_not_have(typed):

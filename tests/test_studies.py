@@ -45,7 +45,7 @@ def studied(reproduced, tmp_path_factory):
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
     project.commit("a small study")
     project.said = []
-    for line in commands("Studies"):
+    for line in commands("Does balancing help", "docs/studies.md"):
         if line.startswith("git commit"):
             project.git("add", STUDY)  # whose first results these are
         project.said.append(project.type_in(line.replace("studies/balancing", STUDY)))
