@@ -32,7 +32,7 @@ ROOMS_BELOW = {  # an import goes downwards only; a room of one module stands fo
     "assessment": {"assessment", "storage"},
     "models": {"models", "storage"},
     "phantom": {"phantom", "storage"},
-    "data": {"data", "storage"},
+    "data": {"data", "parallel", "storage"},
     "params": {"data", "storage"},
     "parallel": set(),
     "storage": set(),

@@ -204,6 +204,16 @@ def read_manifest(path: str | Path) -> pd.DataFrame:
     return manifest
 
 
+def require_same_files(manifest: pd.DataFrame, folder: str | Path, path: str | Path) -> None:
+    """Raise InputError unless a manifest, which is at a path, is of the files in the data set."""
+    files, accepted = list_files(folder), manifest[manifest["accepted"]]
+    readable = files.loc[files["refused"].isna(), "path"]
+    if set(files["path"]) != set(manifest["path"]) or not accepted["path"].isin(readable).all():
+        raise InputError(
+            f"{path} does not list the files that {folder} has; run `dvc repro` to audit anew"
+        )
+
+
 NOT_UTF8 = "its name is not UTF-8"
 LINKED_FOLDER = "a link to a folder, which is not followed"
 

@@ -4,7 +4,7 @@ from itertools import zip_longest
 
 import pandas as pd
 
-from brain_mri.data.dataset import SPLITS, without_class
+from brain_mri.data.dataset import MOST_NAMES, SPLITS, without_class
 
 
 def conflicting(manifest: pd.DataFrame) -> pd.DataFrame:
@@ -71,6 +71,32 @@ def summarise(manifest: pd.DataFrame, classes: list[str]) -> dict:
         },
         "without_class": without_class(manifest),
     }
+
+
+def headline(found: dict) -> dict[str, int]:
+    """Give the few counts that a person compares, of what :func:`summarise` gives."""
+    across = found["twins"]["testing_with_twin_in_training"]
+    return {"files": found["files"], "refused": found["refused"], "twins_across": across}
+
+
+def said(found: dict) -> str:
+    """Tell in a line what was found: counts, and the folders that nothing is made of."""
+    counts, testing = headline(found), found["images"]["Testing"]["all"]
+    return (
+        f"{counts['files']} files, {counts['refused']} refused; "
+        f"{counts['twins_across']} of {testing} Testing images have a twin in Training"
+        + _left_aside("files beside Training and Testing, not used", found["unused"])
+        + _left_aside("files of folders that are no class, refused", found["without_class"])
+    )
+
+
+def _left_aside(what: str, folders: dict[str, int]) -> str:
+    """Name the folders that nothing is made of, with how many files each has."""
+    if not folders:
+        return ""
+    shown = [f"{name} ({count})" for name, count in folders.items()]
+    more = f" and {len(shown) - MOST_NAMES} more" if len(shown) > MOST_NAMES else ""
+    return f"; {what}: {', '.join(shown[:MOST_NAMES])}{more}"
 
 
 def twin_pairs(manifest: pd.DataFrame, most: int) -> pd.DataFrame:

@@ -101,7 +101,7 @@ def test_every_text_is_used():
 
 def test_every_reason_of_the_audit_is_translated():
     code = (ROOT / "brain_mri/data/decoding.py").read_text("utf-8")
-    code += (ROOT / "stages/audit.py").read_text("utf-8")
+    code += (ROOT / "brain_mri/data/inspection.py").read_text("utf-8")
     written = re.findall(r'Refused\(f?"([^"]+)"\)', code)
     reasons = {re.sub(r"\{[^}]*\}", "{}", text) for text in written}
     assert len(reasons) > 5
