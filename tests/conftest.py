@@ -73,7 +73,7 @@ def modified(folder, pattern):
 
 def pytest_collection_modifyitems(items):
     """Run the files that take long first, so that no process has one left when the others end."""
-    items.sort(key=lambda item: item.path.parent != ROOT / "tests")
+    items.sort(key=lambda item: item.path.parent.name not in ("pipeline", "machines"))
 
 
 def pytest_terminal_summary(terminalreporter):

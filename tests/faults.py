@@ -1,7 +1,7 @@
 """Every way in which input is known to go wrong, as a builder, and what happens then.
 
-``python -m tests.faults`` prints the table of docs/reliability.md; tests/test_bad_input.py runs
-each.
+``python -m tests.faults`` prints the table of docs/reliability.md;
+tests/pipeline/test_bad_input.py runs each.
 """
 
 import io

@@ -24,7 +24,7 @@ from stages import audit, balance, check, compare, prepare, report
 from tests import faults
 from tests.faults import CLASSES, HEALTHY
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 MINE = "data/mine"
 PREPARED = [f"--{a}=data/prepared/{b}" for a, b in
             (("training", "train"), ("validation", "val"), ("testing", "test"))]  # fmt: skip

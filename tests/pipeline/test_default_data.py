@@ -14,7 +14,7 @@ from brain_mri.data.resizing import resize
 from brain_mri.parallel import map_in_order
 from brain_mri.phantom.slices import draw_dataset
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PARAMETERS = params.load(ROOT / "params.yaml")
 
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from conftest import MODELS, stages_run
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 WORKFLOW = yaml.safe_load((ROOT / ".github/workflows/benchmark.yml").read_text(encoding="utf-8"))
 STEPS = WORKFLOW["jobs"]["benchmark"]["steps"]
 COMMANDS = "\n".join(step.get("run", "") for step in STEPS)

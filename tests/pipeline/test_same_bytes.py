@@ -11,7 +11,7 @@ import yaml
 
 from brain_mri import params
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 # SHA-256 of every output below, made by this test. They change with the data that is drawn, with
 # the decisions of audit, prepare and balance, and with a decoder that gives other pixels; never
 # with the machine.

@@ -21,7 +21,7 @@ def of(stage, models):
 
 def test_the_committed_lock_is_that_of_the_committed_code():
     """A change of code or parameters without a new `dvc repro` would leave old figures in Git."""
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parents[2]
     said = subprocess.run(
         [sys.executable, "-m", "dvc", "status", "--json"],
         cwd=root,

@@ -28,7 +28,7 @@ from brain_mri.parallel import map_in_order
 distributed = pytest.importorskip("distributed", reason="`make cluster` installs Dask")
 pytestmark = [pytest.mark.machines, pytest.mark.skipif(os.name == "nt", reason="sends signals")]
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 AUDIT = "audit data/phantom --manifest made/manifest.csv --reports made"
 
 
@@ -386,7 +386,7 @@ if __name__ == "__main__":
     assert not {"dask", "distributed", "cloudpickle"} & set(sys.modules)
 """
     (tmp_path / "script.py").write_text(script)
-    root = str(Path(__file__).parent.parent)
+    root = str(Path(__file__).parents[2])
     subprocess.run(
         [sys.executable, "script.py"],
         cwd=tmp_path,

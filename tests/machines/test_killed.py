@@ -22,7 +22,7 @@ from conftest import paths_below
 
 from brain_mri.storage import read_images, write_images
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.machines, pytest.mark.skipif(os.name == "nt", reason="sends signals")]
 PAGE = "reports/index.html"  # shows how long training took, by the clock
 

@@ -31,7 +31,7 @@ pytestmark = [
     pytest.mark.skipif(os.name == "nt", reason="forks, and sends signals"),
 ]
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 COUNT = 41  # in batches of 8 the last one has a single image, fewer than there are replicas
 EPOCHS = 6  # of a training that is killed in between
 

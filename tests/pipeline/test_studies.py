@@ -15,7 +15,7 @@ from conftest import commands, stages_run
 from brain_mri import params
 from brain_mri.errors import InputError
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 STUDY = "studies/mine"
 ARMS = ["none", "augment_only"]
 

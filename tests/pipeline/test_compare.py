@@ -13,7 +13,7 @@ from scipy.special import softmax
 
 from brain_mri.storage import read_json, write_images
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 CLASSES = ["01", "NA", "no_tumor"]  # names that a table would take for a number and for nothing
 TABLES = ("differences", "intervals", "reliability")
 OUTPUTS = ("comparison.json", "comparison/figures.json")
