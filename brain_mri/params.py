@@ -294,7 +294,7 @@ def load(path: str | Path = "params.yaml", study: str | Path | None = None) -> P
         If the file is missing, not YAML, or holds a value that is not allowed: the sentence names
         the first such parameter, what it got and what it takes.
     """
-    content = _read(path)
+    content = read_yaml(path)
     parameters = _completed(content, path)
     if not study:
         return parameters
@@ -309,7 +309,7 @@ def load(path: str | Path = "params.yaml", study: str | Path | None = None) -> P
 
 def load_study(path: str | Path) -> Study:
     """Read and check what is a study's own; raises as :func:`load` does."""
-    return _checked(Study, _read(path), path)
+    return _checked(Study, read_yaml(path), path)
 
 
 def _checked(section: type[Section], content: dict, path: str | Path) -> Section:
@@ -319,7 +319,7 @@ def _checked(section: type[Section], content: dict, path: str | Path) -> Section
         raise InputError(f"{path}: {_sentence(error.errors()[0])}") from None
 
 
-def _read(path: str | Path) -> dict:
+def read_yaml(path: str | Path) -> dict:
     """Read a file with the library that DVC reads it with, set up as DVC does (YAML 1.2).
 
     So `yes` is text and `1e-05` a number to a stage, as they are to `dvc exp run -S`, which writes

@@ -199,7 +199,7 @@ def read_by(read, path):
 def test_a_stage_reads_the_values_that_dvc_tracks(tmp_path, form):
     path = tmp_path / "params.yaml"
     path.write_text(f"value: {form}\n", encoding="utf-8")
-    assert read_by(params._read, path) == read_by(load_yaml, path)
+    assert read_by(params.read_yaml, path) == read_by(load_yaml, path)
 
 
 def test_yaml_is_read_as_1_2_and_not_as_1_1(tmp_path):
@@ -207,7 +207,7 @@ def test_yaml_is_read_as_1_2_and_not_as_1_1(tmp_path):
     forms = ["yes", "off", "010", "0o10", "1:30", "1e3", "-.5", "true", "~"]
     path.write_text("values:\n" + "".join(f"- {form}\n" for form in forms), encoding="utf-8")
     wanted = ["yes", "off", 10, 8, "1:30", 1000.0, -0.5, True, None]
-    assert params._read(path) == {"values": wanted}
+    assert params.read_yaml(path) == {"values": wanted}
 
 
 def test_numbers_are_read_as_dvc_writes_them(tmp_path):
