@@ -46,15 +46,17 @@ def first_run(aside: Path) -> None:
 def bare_compute(folder: Path) -> dict[str, float]:
     """Train each model again, and add up its updates and validations without their compiling.
 
+    An update includes reading its images.
+
     Of each compiled function the first call, which compiles it, counts as the median of the others.
     """
     sys.path.insert(0, str(folder))
     del sys.modules["stages"]  # of this folder; it is the clone's that is measured
     os.chdir(folder)
     from brain_mri import params
-    from brain_mri.models import runtime, training
+    from brain_mri.models import building, runtime, stepping, training
+    from brain_mri.models.examples import Examples
     from brain_mri.storage import read_images
-    from stages.train import _build
 
     parameters = params.load()
     spent = {}
@@ -63,15 +65,16 @@ def bare_compute(folder: Path) -> dict[str, float]:
         runtime.configure(settings)
         runtime.set_seed(parameters.seed)
         examples, validation = (
-            training.Examples.of(read_images(folder / "data" / data), parameters.classes)
+            Examples.of(read_images(folder / "data" / data), parameters.classes)
             for data in (f"balanced/{settings.data}", "prepared/val")
         )
-        model = _build(settings, examples.images.size, len(parameters.classes))
-        calls: dict[str, list[float]] = {"_training_step": [], "forward": []}
+        size, classes = examples.images.size, len(parameters.classes)
+        model = building.build(image_size=size, classes=classes, **settings.model_dump())
+        calls: dict[str, list[float]] = {"training_step": [], "forward": []}
         with ExitStack() as stack:
-            for function, times in calls.items():
-                timed = timing(getattr(training, function), times)
-                stack.enter_context(patch.object(training, function, timed))
+            for module, (function, times) in zip((training, stepping), calls.items(), strict=True):
+                timed = timing(getattr(module, function), times)
+                stack.enter_context(patch.object(module, function, timed))
             training.fit(model, examples, validation, settings, parameters.seed)
         spent[f"train@{name}"] = sum(
             sum(times[1:]) + float(np.median(times)) for times in calls.values()

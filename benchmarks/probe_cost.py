@@ -15,12 +15,14 @@ import brain_mri  # noqa: F401  # it tells of packages that are missing
 
 # isort: split
 import pandas as pd
+import tensorflow as tf
+from tqdm import tqdm
 
 from brain_mri import params
-from brain_mri.models import runtime, training
+from brain_mri.models import building, runtime, stepping, training
+from brain_mri.models.examples import Examples
 from brain_mri.models.signals import blocks
 from brain_mri.storage import read_images
-from stages.train import _build
 
 ROOT = Path(__file__).parent.parent
 MODELS, PAIRS = ("model_1", "model_4"), 5
@@ -47,23 +49,24 @@ def trained(parameters: params.Parameters, name: str, probed: bool) -> float:
     runtime.configure(settings)
     runtime.set_seed(parameters.seed)
     examples, validation = (
-        training.Examples.of(read_images(ROOT / "data" / folder), parameters.classes)
+        Examples.of(read_images(ROOT / "data" / folder), parameters.classes)
         for folder in (f"balanced/{settings.data}", "prepared/val")
     )
-    model = _build(settings, examples.images.size, len(parameters.classes))
+    size, classes = examples.images.size, len(parameters.classes)
+    model = building.build(image_size=size, classes=classes, **settings.model_dump())
     start = process_time()
     if probed:
         training.fit(model, examples, validation, settings, parameters.seed)
         return process_time() - start
-    run = training._Run(model, examples, validation, settings, parameters.seed, None)
+    run = training.Run(model, examples, validation, settings, parameters.seed)
     with (
         # The compiled step watches the probabilities alone, which it has anyway.
-        patch.object(training, "blocks", lambda model: blocks(model)[-1:]),
-        patch.object(training, "measurements", lambda *given: training.tf.zeros((1, 7))),
+        patch.object(stepping, "blocks", lambda model: blocks(model)[-1:]),
+        patch.object(stepping, "measurements", lambda *given: tf.zeros((1, 7))),
         patch.object(run.probe, "measure", lambda *given: None),
         patch.object(run.probe, "before_update", lambda: None),
     ):
-        run.epochs("training", settings.epochs, settings.learning_rate, training.tqdm(disable=True))
+        run.epochs("training", settings.epochs, settings.learning_rate, tqdm(disable=True))
     return process_time() - start
 
 

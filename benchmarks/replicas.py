@@ -13,9 +13,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 import brain_mri  # noqa: F401  # it tells of packages that are missing
 
 # isort: split
-import numpy as np
 import pandas as pd
-from training import BATCH, CLASSES, LAYERS, batch, mapped, settings
+from training import CLASSES, LAYERS, mapped, settings
 from turns import READINGS, median_seconds
 
 WORKERS, SIZES = (1, 2, 4), (64, 128)
@@ -68,20 +67,20 @@ def together(workers: int, size: int) -> str:
 
 def work(size: int, threads: int) -> None:
     """Train model_1 for some steps as stages.train does, and time what they are made of."""
-    from brain_mri.models import building, distribution, runtime, training
+    from brain_mri.models import building, distribution, runtime, stepping
 
     taken = settings()
     taken.threads = threads
     runtime.configure(taken)
     with distribution.joined(taken, "00" * 32) as replicas:
         model = building.build("model_1", size, CLASSES, **LAYERS)
-        optimizer = training._optimizer(taken, 0.001, 1)
-        step = training._training_step(model, optimizer, model.input)
-        _, labels, weights = batch(size)
-        read, rows = mapped(size), distribution.rows_here(np.arange(BATCH))
+        optimizer = stepping.make_optimizer(taken, 0.001, 1)
+        step = stepping.training_step(model, optimizer, model.input)
+        examples, rows = mapped(size)
+        here = distribution.rows_here(rows)
 
         def train():
-            step(read()[rows], labels, weights, False)[0].numpy()
+            step(examples, rows, False)[0].numpy()
 
         def tell(what, function, **facts):
             seconds = median_seconds(function, STEPS)
@@ -89,7 +88,7 @@ def work(size: int, threads: int) -> None:
 
         with distribution.in_step(model):
             tell("step", train, parameters=model.count_params())
-        tell("read", read)
+        tell("read", lambda: examples.images.images(here))
         for count in REDUCED if replicas > 1 else ():
             tell("reduce", adding(count), bytes=4 * count)
 

@@ -77,34 +77,37 @@ def batch(size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def mapped(size: int):
-    """Give a function that reads a batch from an image set's mapped file, in a shuffled order."""
+    """Give examples with their images in a mapped file, and the rows of a batch, shuffled."""
     import tempfile
 
+    from brain_mri.models.examples import Examples
     from brain_mri.storage import ImageSet
 
-    pixels = np.repeat(batch(size)[0], 8, axis=0)
+    pixels, labels, weights = (np.repeat(values, 8, axis=0) for values in batch(size))
     with tempfile.NamedTemporaryFile(suffix=".npy") as file:
         np.save(file, pixels)
         file.flush()
         images = ImageSet(pd.DataFrame(index=range(len(pixels))), (np.load(file.name, "r"),))
     rows = np.random.default_rng(0).permutation(len(pixels))[:BATCH]
-    return lambda: images.images(rows)
+    return Examples(images, labels, weights), rows
 
 
 def ours(size: int):
     """Train as stages.train does."""
-    from brain_mri.models import building, runtime, training
+    from brain_mri.models import building, runtime, stepping
 
     runtime.configure(settings())
     model = building.build("model_1", size, CLASSES, **LAYERS)
-    step = training._training_step(model, training._optimizer(settings(), 0.001, 1), model.input)
-    read, (_, labels, weights) = mapped(size), batch(size)
-    return lambda: step(read(), labels, weights, False)[0].numpy(), BATCH
+    optimizer = stepping.make_optimizer(settings(), 0.001, 1)
+    step = stepping.training_step(model, optimizer, model.input)
+    examples, rows = mapped(size)
+    return lambda: step(examples, rows, False)[0].numpy(), BATCH
 
 
 def reading(size: int):
     """Read the batches that ours trains on, and nothing more."""
-    return mapped(size), BATCH
+    examples, rows = mapped(size)
+    return lambda: examples.images.images(rows), BATCH
 
 
 def keras_fit(size: int):

@@ -13,9 +13,10 @@ from brain_mri.assessment.roc import roc_table
 from brain_mri.console import stage
 from brain_mri.data.gallery import write_gallery
 from brain_mri.models import files, runtime
+from brain_mri.models.examples import Examples
 from brain_mri.models.grad_cam import grad_cam
+from brain_mri.models.inference import forward, predict
 from brain_mri.models.overlay import overlay
-from brain_mri.models.training import Examples, forward, predict
 from brain_mri.storage import ImageSet, read_images, write_json, write_table
 
 MISTAKES = 8  # pictures of wrong answers

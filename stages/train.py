@@ -11,8 +11,9 @@ from brain_mri.console import stage
 from brain_mri.errors import InputError
 from brain_mri.models import building, distribution, files, runtime
 from brain_mri.models.checkpoints import Checkpoint, key
+from brain_mri.models.examples import Examples
 from brain_mri.models.features import with_features
-from brain_mri.models.training import Examples, epoch_length, fit
+from brain_mri.models.training import epoch_length, fit
 from brain_mri.storage import read_images, write_json, write_table
 
 

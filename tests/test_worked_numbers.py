@@ -9,7 +9,8 @@ from keras import layers
 
 from brain_mri import params
 from brain_mri.assessment.weighted import cross_entropy
-from brain_mri.models import building, files, training
+from brain_mri.models import building, files, inference, stepping, training
+from brain_mri.models.examples import Examples
 from brain_mri.storage import read_images, write_images
 
 CLASSES = ["glioma_tumor", "meningioma_tumor", "no_tumor", "pituitary_tumor"]
@@ -43,12 +44,12 @@ def examples(folder, count):
     )
     images = generator.integers(0, 256, (count, 32, 32), np.uint8)
     write_images(folder, index, iter(images), shard_mb=1)
-    return training.Examples.of(read_images(folder), CLASSES)
+    return Examples.of(read_images(folder), CLASSES)
 
 
 def test_the_cross_entropy_of_a_prediction():
     prediction = np.array([[0.2, 0.1, 0.6, 0.1]])
-    loss = training.cross_entropy(np.log(prediction), np.array([0]))
+    loss = inference.cross_entropy(np.log(prediction), np.array([0]))
     assert loss == pytest.approx(1.609, abs=5e-4)
     assert cross_entropy(np.array([0]), prediction) == pytest.approx(1.609, abs=5e-4)
 
@@ -58,7 +59,7 @@ def test_one_step_of_a_sigmoid_neuron():
         1, activation="sigmoid", kernel_initializer=keras.initializers.Constant(0.5)
     )
     neuron.build((None, 1))
-    optimizer = training._optimizer(settings(optimizer="sgd", schedule="constant"), 0.1, 1)
+    optimizer = stepping.make_optimizer(settings(optimizer="sgd", schedule="constant"), 0.1, 1)
     with tf.GradientTape() as tape:
         answer = neuron(tf.constant([[2.0]]))
         cost = tf.reduce_sum((answer - 1) ** 2) / 2
@@ -111,9 +112,9 @@ def test_the_parameters_of_the_studys_model_1_at_its_size():
 def test_an_epoch_makes_one_update_a_batch_begun(images, batch, updates, tmp_path, monkeypatch):
     """It takes ceil(images / batch) updates; the optimizer counts them, and is kept to be asked."""
     made = []
-    make = training._optimizer
+    make = training.make_optimizer
     monkeypatch.setattr(
-        training, "_optimizer", lambda *arguments: made.append(make(*arguments)) or made[-1]
+        training, "make_optimizer", lambda *arguments: made.append(make(*arguments)) or made[-1]
     )
     model = building.build("model_4", 32, 4, **OPTIONS)
     noise = examples(tmp_path / "noise", images)

@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from brain_mri import params
 from brain_mri.errors import InputError, one_line
 from brain_mri.models.building import layers_of, normalisations
 
@@ -92,7 +93,7 @@ def mark() -> str:
 
 
 @contextmanager
-def joined(settings, agreed: str) -> Iterator[int]:
+def joined(settings: params.Model, agreed: str) -> Iterator[int]:
     """Train together with the other GPUs of this host, and with the other hosts.
 
     Without either, nothing is different. Call it before TensorFlow computes anything, and build
@@ -133,7 +134,7 @@ def joined(settings, agreed: str) -> Iterator[int]:
             ) from None
 
 
-def _strategy(settings) -> tf.distribute.Strategy:
+def _strategy(settings: params.Model) -> tf.distribute.Strategy:
     devices = settings.devices
     gpus = tf.config.list_physical_devices("GPU")
     if devices > max(len(gpus), 1):

@@ -7,7 +7,8 @@ import keras
 import numpy as np
 
 from brain_mri.models.building import frozen_backbone, output_of
-from brain_mri.models.training import Examples, forward, predict
+from brain_mri.models.examples import Examples
+from brain_mri.models.inference import forward, predict
 from brain_mri.storage import ImageSet, write_array, written_aside
 
 BATCH = 32  # images at once; not the training's, so that heads of any batch size share them

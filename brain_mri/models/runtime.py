@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.util import _pywrap_util_port  # nothing public tells of oneDNN
 
+from brain_mri import params
 from brain_mri.errors import NO_MEMORY, InputError
 
 # Of x86 and of ARM, oldest first.
@@ -35,7 +36,7 @@ SWITCHES = (
 )
 
 
-def configure(settings) -> dict:
+def configure(settings: params.Model) -> dict:
     """Set up TensorFlow for one reproducible run; call it before anything else is built.
 
     Parameters

@@ -9,6 +9,7 @@ import pandas as pd
 import tensorflow as tf
 
 from brain_mri.models.building import output_of
+from brain_mri.models.examples import Examples
 
 IMAGES = 8  # of the fixed batch; more would cost more than they tell
 LOW, HIGH = 0.05, 0.95  # below and above these shares of its range an activation is at an extreme
@@ -114,16 +115,14 @@ class Probe:
     ----------
     model : keras.Model
         As :func:`brain_mri.models.building.build` made it.
-    labels : ndarray (n,), int32
-    inputs : ndarray (n, ...)
-        What the training step takes, pixels or features; set before the first measurement.
+    examples : Examples
+        The batch, as the training step takes it; set before the first measurement.
     rows : list of dict
         What was measured so far.
     """
 
     model: keras.Model
-    labels: np.ndarray
-    inputs: np.ndarray | None = None
+    examples: Examples | None = None
     rows: list[dict] = field(default_factory=list)
 
     def __post_init__(self):
@@ -146,7 +145,7 @@ class Probe:
         # A forward pass of training moves batch statistics and the state of dropout on.
         moved = self.model.non_trainable_variables
         kept = [variable.numpy() for variable in moved]
-        _, measured = step(self.inputs, self.labels, np.ones(len(self.labels), np.float32), True)
+        _, measured = step(self.examples, np.arange(len(self.examples.labels)), True)
         for variable, value in zip(moved, kept, strict=True):
             variable.assign(value)
         for block, ratio, values in zip(self._blocks, ratios, measured.numpy(), strict=True):

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from brain_mri.models.training import Examples
+from brain_mri.models.examples import Examples
 from brain_mri.storage import read_images, write_images
 
 CLASSES = ["dark", "bright"]

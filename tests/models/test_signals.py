@@ -4,9 +4,12 @@ from types import SimpleNamespace
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 
-from brain_mri.models import building, runtime, signals, training
+from brain_mri.models import building, runtime, signals, stepping
+from brain_mri.models.examples import Examples
+from brain_mri.storage import ImageSet
 
 CLASSES = 3
 
@@ -28,13 +31,19 @@ def linear_model(weights, activation=None):
     return model
 
 
+def examples_of(pixels, labels):
+    images = ImageSet(pd.DataFrame(index=range(len(labels))), (pixels,))
+    return Examples(images, labels, np.ones(len(labels), np.float32))
+
+
 def measured(model, pixels, labels, rate=0.0):
     """Measure before any update and after one of plain gradient descent."""
-    step = training._training_step(model, keras.optimizers.SGD(rate), model.input)
-    probe = signals.Probe(model, labels, pixels)
+    step = stepping.training_step(model, keras.optimizers.SGD(rate), model.input)
+    examples = examples_of(pixels, labels)
+    probe = signals.Probe(model, examples)
     probe.measure(0, step)
     probe.before_update()
-    step(pixels, labels, np.ones(len(labels), np.float32), False)
+    step(examples, np.arange(len(labels)), False)
     probe.measure(1, step)
     return probe.table()
 
@@ -92,15 +101,15 @@ def test_measuring_changes_neither_weights_nor_batch_statistics_nor_dropout():
     model = building.build(
         "model_4", 32, 2, activation="relu", dropout=0.5, l2=0.01, batch_norm=True
     )
-    step = training._training_step(model, keras.optimizers.Adam(), model.input)
+    step = stepping.training_step(model, keras.optimizers.Adam(), model.input)
     pixels = np.random.default_rng(0).integers(0, 255, (8, 32, 32), np.uint8)
-    labels = np.arange(8, dtype=np.int32) % 2
+    examples = examples_of(pixels, np.arange(8, dtype=np.int32) % 2)
     before = [variable.numpy() for variable in model.variables]
-    probe = signals.Probe(model, labels, pixels)
+    probe = signals.Probe(model, examples)
     probe.measure(0, step)
     for variable, value in zip(model.variables, before, strict=True):
         assert np.array_equal(variable.numpy(), value), variable.path
-    step(pixels, labels, np.ones(8, np.float32), False)
+    step(examples, np.arange(8), False)
     moved = [
         not np.array_equal(variable.numpy(), value)
         for variable, value in zip(model.variables, before, strict=True)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from brain_mri.errors import InputError
-from brain_mri.models import building, files, runtime, training
+from brain_mri.models import building, files, inference, runtime, stepping, training
+from brain_mri.models.examples import Examples
 from tests.models.small import SETTINGS, write_examples
 
 
@@ -51,7 +52,7 @@ def test_the_same_inputs_give_the_same_bytes(examples, tmp_path):
 
 def test_a_label_is_its_classs_place_in_the_parameters(examples):
     assert list(examples.labels[:3]) == [0, 1, 0]  # dark, bright, dark
-    other = training.Examples.of(examples.images, ["bright", "none of these", "dark"])
+    other = Examples.of(examples.images, ["bright", "none of these", "dark"])
     assert list(other.labels[:3]) == [2, 0, 2]
 
 
@@ -60,8 +61,8 @@ def test_the_best_epoch_is_kept(examples):
     best = history[history["best"]]
     assert len(best) == 1
     assert best["val_loss"].iloc[0] == history["val_loss"].min()
-    logits = training.predict(training.forward(model), examples.images, 16)
-    loss = training.cross_entropy(logits, examples.labels)
+    logits = inference.predict(inference.forward(model), examples.images, 16)
+    loss = inference.cross_entropy(logits, examples.labels)
     assert loss == pytest.approx(history["val_loss"].min(), rel=1e-4)
 
 
@@ -110,10 +111,10 @@ def test_an_epoch_makes_one_update_a_batch_the_last_one_smaller(examples):
         "model_4", 32, 2, activation="relu", dropout=0.0, l2=0.0, batch_norm=False
     )
     optimizer = keras.optimizers.Adam()
-    step = training._training_step(model, optimizer, model.input)
+    step = stepping.training_step(model, optimizer, model.input)
     for start in range(0, 42, 8):
         rows = np.arange(start, min(start + 8, 42))
-        step(examples.images.images(rows), examples.labels[rows], examples.weights[rows], False)
+        step(examples, rows, False)
     assert int(optimizer.iterations) == 6  # ceil(42 / 8)
 
 
@@ -135,7 +136,7 @@ def test_a_normalised_model_that_learned_answers_after_few_updates(examples, bat
 
 
 def test_weights_weight_the_loss(examples):
-    unweighted = training.Examples(examples.images, examples.labels, examples.weights * 0)
+    unweighted = Examples(examples.images, examples.labels, examples.weights * 0)
     _, history = trained(unweighted, epochs=1)
     assert history["loss"].iloc[0] == 0
 

@@ -20,6 +20,7 @@ import tensorflow as tf
 from tensorflow.python.eager import context
 
 from brain_mri.models import building, distribution, runtime, training
+from brain_mri.models.examples import Examples
 from brain_mri.storage import ImageSet, read_images
 from stages import train
 from tests.models.small import CLASSES, SETTINGS
@@ -106,7 +107,7 @@ def stand_in_for_gpus(count):
 def fit(output, settings):
     runtime.set_seed(1)
     model = building.build("model_4", 32, 2, **MODEL)
-    examples = training.Examples.of(read_images("set"), CLASSES)
+    examples = Examples.of(read_images("set"), CLASSES)
     read = []
     noted = replace(examples, images=Noted(examples.images.index, examples.images.shards, read))
     history, signals, _ = training.fit(model, noted, examples, settings, seed=1)
@@ -158,7 +159,7 @@ def collectives(output):
         flat = keras.layers.Flatten()(keras.layers.Concatenate()(branches))
         logits = keras.layers.Dense(2, name="logits")(flat)
         model = keras.Model(pixels, keras.layers.Softmax()(logits))
-        examples = training.Examples.of(read_images("set"), CLASSES)
+        examples = Examples.of(read_images("set"), CLASSES)
         training.fit(model, examples, examples, settings, seed=1)
     functions = context.context().export_run_metadata().function_graphs
     exchanged = [[in_order(graph.node) for graph in each.partition_graphs] for each in functions]

@@ -15,6 +15,7 @@ from scipy.stats import spearmanr
 
 from brain_mri import params
 from brain_mri.models import building, runtime, training
+from brain_mri.models.examples import Examples
 from brain_mri.phantom.slices import draw_slice
 from brain_mri.storage import ImageSet, read_images, write_images, write_table
 from tests.conftest import ROOT
@@ -100,9 +101,9 @@ def test_an_epoch_mixes_the_shards_of_a_set_as_chance_would(tmp_path):
         "model_4", size, 2, activation="relu", dropout=0.0, l2=0.0, batch_norm=False
     )
     recorded = Recorded(stored.index, stored.shards)
-    examples = training.Examples.of(recorded, ["a", "b"])
+    examples = Examples.of(recorded, ["a", "b"])
     few = ImageSet(stored.index[:8], (stored.shards[0][:8],))
-    training.fit(model, examples, training.Examples.of(few, ["a", "b"]), settings, seed=1)
+    training.fit(model, examples, Examples.of(few, ["a", "b"]), settings, seed=1)
     _, *batches = recorded.batches  # the first is the probe's
     assert len(batches) == 2 * -(-count // batch_size)
     epochs = np.split(np.concatenate(batches), 2)

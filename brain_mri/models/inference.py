@@ -1,0 +1,69 @@
+"""What a model answers, over whole image sets."""
+
+from collections.abc import Callable
+from functools import partial
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from brain_mri.storage import ImageSet
+
+# No Python loop or branch depends on a tensor here, so there is none to translate. To look for one
+# takes TensorFlow two seconds a training.
+compiled = partial(tf.function, autograph=False)
+
+
+def forward(
+    model: keras.Model, start: keras.KerasTensor | None = None, end: keras.KerasTensor | None = None
+) -> Callable[[np.ndarray], tf.Tensor]:
+    """Compile a part of a model, without dropout, for batches of any size.
+
+    Parameters
+    ----------
+    model : keras.Model
+    start, end : keras.KerasTensor, optional
+        Within it; from the pixels to the logits by default.
+
+    Returns
+    -------
+    callable
+        From what an image set holds for `start`, pixels (n, size, size), uint8, or features
+        (n, units), float32, to the values at `end`, float32.
+    """
+    start = model.input if start is None else start
+    part = keras.Model(start, model.get_layer("logits").output if end is None else end)
+
+    @compiled(input_signature=[batch_spec(model, start)])
+    def values(batch):
+        return tf.cast(part(as_input(batch, start), training=False), tf.float32)
+
+    return values
+
+
+def predict(values: Callable, images: ImageSet, batch_size: int) -> np.ndarray:
+    """Give the values (n, ...) that :func:`forward` computes of every image of a set."""
+    starts = range(0, len(images), batch_size)
+    rows = np.arange(len(images))
+    return np.concatenate(
+        [values(images.images(rows[start : start + batch_size])).numpy() for start in starts]
+    )
+
+
+def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:
+    """Mean categorical cross-entropy, in nats, of logits (n, classes) for class indices (n,)."""
+    return float(
+        tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)).numpy()
+    )
+
+
+def batch_spec(model: keras.Model, start: keras.KerasTensor) -> tf.TensorSpec:
+    """Describe a batch of what an image set holds for a place in a model."""
+    if start is model.input:
+        return tf.TensorSpec(start.shape[:-1], tf.uint8)  # pixels, without their one channel
+    return tf.TensorSpec(start.shape, tf.float32)
+
+
+def as_input(batch: tf.Tensor, start: keras.KerasTensor) -> tf.Tensor:
+    """Give a batch of what an image set holds the shape that the model takes there."""
+    return tf.reshape(batch, (-1, *start.shape[1:]))
