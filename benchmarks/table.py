@@ -32,7 +32,7 @@ def read(name: str) -> pd.DataFrame:
 
 
 def in_columns(readings: pd.DataFrame, value: str) -> pd.DataFrame:
-    """Give a column a way and a row a round, whose readings were made in turn."""
+    """Give one column per way and one row per round, whose readings were made in turn."""
     return readings.pivot(index="round", columns="way", values=value)
 
 

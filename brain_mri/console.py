@@ -28,7 +28,7 @@ def stage(name: str) -> Iterator[Callable[[str], None]]:
     A second process of the same name waits until the first has ended, however it ends. A stage
     that DVC started ends once DVC has been killed.
 
-    An error that a user can mend ends the process with its sentence and status 1, Ctrl-C quietly
+    An error that a user can fix ends the process with its sentence and status 1, Ctrl-C quietly
     with status 130; any other error is ours, and keeps its traceback.
 
     Parameters

@@ -4,7 +4,7 @@ NO_MEMORY = "there is not enough memory; end other programs that use it"
 
 
 class InputError(ValueError):
-    """Something the user can mend: the message is one sentence that says what and how."""
+    """Something the user can fix: the message is one sentence that says what and how."""
 
 
 def one_line(error: Exception | str) -> str:

@@ -56,7 +56,7 @@ def map_in_order(
     chunksize : int
         Items handed to a process at once; few where each takes long.
     compute : str or Workers
-        ``local`` for a process a core of this machine, or the address of a Dask scheduler; or
+        ``local`` for one process per core of this machine, or the address of a Dask scheduler; or
         what :func:`workers` gave of these, for several calls.
 
     Yields
@@ -108,7 +108,7 @@ def _apply(function: Callable, items: Sequence) -> list:
 
 @contextmanager
 def _processes() -> Iterator[Workers]:
-    """Start a process a core; they leave Ctrl-C to this one: what is ignored here is so there."""
+    """Start one process per core; they inherit that Ctrl-C is ignored, and leave it to this one."""
     count = os.cpu_count() or 1
     try:
         # Spawned, since forking a process that has threads can hang.

@@ -214,7 +214,7 @@ def _is_numeric(column: pd.Series) -> bool:
 
 @dataclass(frozen=True)
 class ImageSet:
-    """A folder of images: ``index.csv``, a row an image, and ``images-00000.npy`` and so on.
+    """A folder of images: ``index.csv``, one row per image, and ``images-00000.npy`` and so on.
 
     Attributes
     ----------
@@ -329,7 +329,7 @@ def write_images(
     folder : str or Path
         Replaced as a whole once all is written.
     index : DataFrame
-        Columns as in :class:`ImageSet`, a row an image.
+        Columns as in :class:`ImageSet`, one row per image.
     images : iterable of ndarray (size, size), uint8
         In the order of the index.
     shard_mb : int

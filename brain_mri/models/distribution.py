@@ -130,7 +130,7 @@ def joined(settings: params.Model, agreed: str) -> Iterator[int]:
                 raise
             raise InputError(
                 f"another worker has ended or cannot be reached ({type(error).__name__}); once "
-                "its reason is mended, the same command on all goes on at the last whole epoch"
+                "its reason is fixed, the same command on all goes on at the last whole epoch"
             ) from None
 
 

@@ -1,4 +1,4 @@
-"""Devices, precision, threads and determinism: what a result can depend on beside its inputs."""
+"""Devices, precision, threads and determinism: what a result can depend on besides its inputs."""
 
 import os
 import platform

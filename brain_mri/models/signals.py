@@ -156,7 +156,7 @@ class Probe:
             )
 
     def table(self) -> pd.DataFrame:
-        """Give what was measured, a row a step and layer.
+        """Give what was measured, one row per step and layer.
 
         Returns
         -------

@@ -259,7 +259,7 @@ def draw_dataset(
     Returns
     -------
     DataFrame
-        A row an image: ``path`` relative to the folder, ``split``, ``class``, ``plane``,
+        One row per image: ``path`` relative to the folder, ``split``, ``class``, ``plane``,
         ``source`` (path of the Training image it is a copy of, else empty) and ``change``
         (``reencoded``, ``rescaled``, ``brightened``, ``mislabelled``, else empty).
     """

@@ -217,7 +217,7 @@ def flat(settings: dict, prefix: str = "") -> dict:
 
 
 def machine(training: dict) -> dict[str, str]:
-    """Give what a result can depend on beside its inputs, of a record of ``training.json``.
+    """Give what a result can depend on besides its inputs, of a record of ``training.json``.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The sections of the page: a module each that gives what its template fills in.
+"""The sections of the page: one module each, which gives what its template fills in.
 
 A section has a template of its name, its heading is the text `sections.<name>`. Where what its
 template needs is in :func:`brain_mri.report.contents.shared`, it has no module.

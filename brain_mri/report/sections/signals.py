@@ -49,7 +49,7 @@ def signals_by_layer(signals: pd.DataFrame, words: Words) -> str:
     Parameters
     ----------
     signals : DataFrame
-        As the probe of training measures it: a row a ``step`` and ``layer``.
+        As the probe of training measures it: one row per ``step`` and ``layer``.
     words : mapping
     """
     signals = _with_spread(signals)
@@ -98,7 +98,7 @@ def signals_over_time(signals: pd.DataFrame, words: Words) -> str:
     Parameters
     ----------
     signals : DataFrame
-        As the probe of training measures it: a row a ``step`` and ``layer``.
+        As the probe of training measures it: one row per ``step`` and ``layer``.
     words : mapping
     """
     signals = _with_spread(signals)
