@@ -25,6 +25,7 @@ from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 
 from brain_mri.data import balancing
 from brain_mri.errors import InputError, one_line
+from brain_mri.storage import TEXT
 
 # An architecture is a module and its function; to import one would be to import TensorFlow.
 _FOLDER = Path(__file__).parent / "models/architectures"
@@ -55,8 +56,7 @@ DatasetName = Annotated[
 
 # A class becomes a column of predictions.csv, beside these or read like these, and a key of
 # splits.json beside `all`.
-RESERVED = {"all", "cluster", "confidence", "path", "source", "split", "class", "label", "actual"}
-RESERVED |= {"predicted", "transform", "reason", "model", "layer"}
+RESERVED = {"all", "cluster", "confidence", *TEXT}
 
 DEEPEST = 100  # levels of nesting in params.yaml
 LONGEST = 120  # characters of what a sentence quotes

@@ -16,6 +16,21 @@ import pandas as pd
 
 from brain_mri.errors import InputError
 
+# Columns that are text whatever they hold: a class or a model may be called 01, or NA.
+TEXT = (
+    "path",
+    "source",
+    "split",
+    "class",
+    "label",
+    "actual",
+    "predicted",
+    "transform",
+    "reason",
+    "model",
+    "layer",
+)
+
 
 @contextmanager
 def written_aside(path: str | Path) -> Iterator[Path]:
@@ -163,22 +178,6 @@ def write_table(path: str | Path, table: pd.DataFrame) -> None:
     """Write a table as CSV with Unix line ends, atomically; floats keep every digit."""
     with written_aside(path) as aside:
         table.to_csv(aside, index=False, lineterminator="\n")
-
-
-# Columns that are text whatever they hold: a class or a model may be called 01, or NA.
-TEXT = (
-    "path",
-    "source",
-    "split",
-    "class",
-    "label",
-    "actual",
-    "predicted",
-    "transform",
-    "reason",
-    "model",
-    "layer",
-)
 
 
 def read_table(
