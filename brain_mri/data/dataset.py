@@ -13,7 +13,10 @@ from brain_mri.errors import InputError
 from brain_mri.storage import damaged, read_table
 
 SPLITS = ("Training", "Testing")
-UNKNOWN_CLASS = "its folder is not one of the classes"  # why the audit refuses a file
+# Why the audit refuses a file.
+UNKNOWN_CLASS = "its folder is not one of the classes"
+NOT_UTF8 = "its name is not UTF-8"
+LINKED_FOLDER = "a link to a folder, which is not followed"
 TRUTH = "truth.csv"  # how each of the phantoms was drawn
 MOST_NAMES = 8  # that a sentence lists
 CONTROL = r"[\x00-\x1f\x7f-\x9f]"
@@ -212,10 +215,6 @@ def require_same_files(manifest: pd.DataFrame, folder: str | Path, path: str | P
         raise InputError(
             f"{path} does not list the files that {folder} has; run `dvc repro` to audit anew"
         )
-
-
-NOT_UTF8 = "its name is not UTF-8"
-LINKED_FOLDER = "a link to a folder, which is not followed"
 
 
 def _walk(top: Path) -> Iterator[tuple[Path, str | None]]:

@@ -25,6 +25,18 @@ BATCH = 64  # pairs registered at once
 # register all that are proposed takes most of the time then, and is quadratic. docs/scaling.md has
 # what either takes, and that the same twins are found.
 EXACT, NEAREST = 20_000, 32
+# The least correlation of the coarsest levels that makes a pair worth registering, of frames and
+# of heads. Set by copies trimmed by up to 6 % a side, which lose most; (0.80, 0.65) missed one such
+# pair of the real set. There, about 1 pair in 35 is registered.
+PROPOSED = (0.68, 0.52)
+# Side of the level, and by how much the image must be explained at each step of registration for
+# a pair to stay. They only save work: the real set's twins reach 0.57, 0.64, 0.63, 0.70 and 0.54.
+LEVELS = ((16, (0.5, 0.6)), (32, (0.55, 0.65)), (64, (0.45, 0.45, 0.45)))
+STORED = (16, 32)  # levels
+# What the worst correlation of a pair must exceed, within a gap: of the real set's 5.3 million
+# pairs the likest that are not twins, neighbours in one head, reach 0.71, and the least like twins
+# 0.90. Noisy copies of 128 pixels reduced to 51 score down to 0.70, so the lower part is chosen.
+ALIKE = 0.75
 
 
 class Twins(NamedTuple):
@@ -290,12 +302,6 @@ def _propose(
         yield pairs
 
 
-# The least correlation of the coarsest levels that makes a pair worth registering, of frames and
-# of heads. Set by copies trimmed by up to 6 % a side, which lose most; (0.80, 0.65) missed one such
-# pair of the real set. There, about 1 pair in 35 is registered.
-PROPOSED = (0.68, 0.52)
-
-
 def _unit(detail: np.ndarray) -> np.ndarray:
     """Flatten images to unit vectors, whose dot product is their correlation."""
     vectors = detail.reshape(len(detail), -1)
@@ -428,13 +434,3 @@ def _worst_correlation(fixed: np.ndarray, moving: np.ndarray, motion: np.ndarray
     ascending = np.sort(np.where(plain, np.inf, correlation), axis=1)
     place = (0.15 * (~plain).sum(1)).astype(int)
     return ascending[np.arange(len(place)), place]
-
-
-# Side of the level, and by how much the image must be explained at each step of registration for
-# a pair to stay. They only save work: the real set's twins reach 0.57, 0.64, 0.63, 0.70 and 0.54.
-LEVELS = ((16, (0.5, 0.6)), (32, (0.55, 0.65)), (64, (0.45, 0.45, 0.45)))
-STORED = (16, 32)  # levels
-# What the worst correlation of a pair must exceed, within a gap: of the real set's 5.3 million
-# pairs the likest that are not twins, neighbours in one head, reach 0.71, and the least like twins
-# 0.90. Noisy copies of 128 pixels reduced to 51 score down to 0.70, so the lower part is chosen.
-ALIKE = 0.75
