@@ -18,7 +18,7 @@ from brain_mri.console import stage
 from brain_mri.errors import InputError
 from brain_mri.report.language import Language
 from brain_mri.report.page import study_summary
-from brain_mri.report.replicates import FEW_SEEDS, replicates
+from brain_mri.report.study_figure import FEW_SEEDS, replicates
 from brain_mri.storage import damaged, read_json, read_table, write_json, write_table, write_text
 
 MEASURE = "macro_f1"  # by which arms are judged: every class counts alike

@@ -13,7 +13,6 @@ from scipy import stats
 
 from brain_mri import report
 from brain_mri.report.drawing import short
-from brain_mri.report.replicates import replicates
 from brain_mri.report.sections.answers import confusion_matrix, roc_curves
 from brain_mri.report.sections.calibration import reliability
 from brain_mri.report.sections.comparison import differences
@@ -22,6 +21,7 @@ from brain_mri.report.sections.learning import learning_curves
 from brain_mri.report.sections.models import architecture
 from brain_mri.report.sections.results import intervals, recalls
 from brain_mri.report.sections.signals import signals_by_layer, signals_over_time
+from brain_mri.report.study_figure import replicates
 
 FOLDER = Path(report.__file__).parent / "words"
 ENGLISH, FRENCH = (
