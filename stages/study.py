@@ -119,7 +119,7 @@ def _diagnosis(runs: Path, run: tuple[str, int]) -> dict:
     return diagnosis.diagnose(
         read_table(_file(runs, "signals", run), signals),
         read_table(_file(runs, "history", run), ["loss"]),
-        [count / sum(counts.values()) for count in counts.values()],
+        counts.values(),
     )
 
 

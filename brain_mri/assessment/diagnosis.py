@@ -1,5 +1,7 @@
 """Why a network did not learn, read from the signals measured while it trained."""
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 
@@ -10,7 +12,7 @@ FALLING = 0.01  # relative fall of the training loss over the later half: above,
 BOUNDED = ("sigmoid", "tanh")  # activations with two extremes, where the gradient vanishes
 
 
-def diagnose(signals: pd.DataFrame, history: pd.DataFrame, shares: list[float]) -> dict:
+def diagnose(signals: pd.DataFrame, history: pd.DataFrame, counts: Collection[int]) -> dict:
     """Tell whether a network learned, and what stood in its way if it did not.
 
     Parameters
@@ -20,8 +22,9 @@ def diagnose(signals: pd.DataFrame, history: pd.DataFrame, shares: list[float]) 
     history : DataFrame
         With ``loss``, a row an epoch. Learning is judged by the training loss: what does not carry
         over to validation was still learned.
-    shares : list of float
-        Of each class in training. Who knows them and nothing else has a loss of their entropy.
+    counts : collection of int
+        Training images of each class. Who knows the classes' shares and nothing else has a loss
+        of their entropy.
 
     Returns
     -------
@@ -37,7 +40,7 @@ def diagnose(signals: pd.DataFrame, history: pd.DataFrame, shares: list[float]) 
         worst there) and ``value`` (relative spread over images; share at the extremes), or None.
         ``loss``, ``entropy``, ``fall``: the figures behind the rest.
     """
-    shares = np.array([share for share in shares if share > 0])
+    shares = np.array([count / sum(counts) for count in counts if count > 0])
     entropy = float(-(shares * np.log(shares)).sum())
     losses = history["loss"].to_numpy()
     loss = float(np.nanmin(losses))  # training ends with a sentence if none is finite

@@ -50,15 +50,15 @@ def model_facts(reports: Reports, name: str) -> dict:
         :func:`brain_mri.assessment.diagnosis.diagnose`.
     """
     training, history = reports.training[name], reports.histories[name]
-    trained_on = training["class_counts"].values()
-    shares = [number / sum(trained_on) for number in trained_on]
     counts = reports.confusions[name]
     return {
         "place": reports.models.index(name) + 1,
         "training": training,
         "answers": [label for label in reports.classes if counts[label].any()],
         "learning": learning_facts(history),
-        "diagnosis": diagnosis.diagnose(reports.signals[name], history, shares),
+        "diagnosis": diagnosis.diagnose(
+            reports.signals[name], history, training["class_counts"].values()
+        ),
     }
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from brain_mri.assessment.diagnosis import COLLAPSED, LEARNED, SATURATED, diagnose, relative_spread
 
-EVEN = [0.25] * 4
+EVEN = [5] * 4
 KNOWS_NOTHING = float(np.log(4))
 
 
@@ -72,7 +72,7 @@ def test_learning_slowly_is_neither():
 
 
 def test_uneven_classes_make_the_loss_of_knowing_nothing_lower():
-    uneven = [0.7, 0.1, 0.1, 0.1]
+    uneven = [7, 1, 1, 1]
     entropy = -0.7 * np.log(0.7) - 0.3 * np.log(0.1)
     found = diagnose(signals(s0=(0.2, 0.0)), history(entropy, 0.95 * entropy), uneven)
     assert found["entropy"] == pytest.approx(entropy)
