@@ -8,6 +8,7 @@ import pandas as pd
 from brain_mri import params
 from brain_mri.assessment import diagnosis
 from brain_mri.assessment.replicates import (
+    FEW_SEEDS,
     arm_table,
     contrast_table,
     contrasts,
@@ -18,7 +19,7 @@ from brain_mri.console import stage
 from brain_mri.errors import InputError
 from brain_mri.report.language import Language
 from brain_mri.report.page import study_summary
-from brain_mri.report.study_figure import FEW_SEEDS, replicates
+from brain_mri.report.study_figure import replicates
 from brain_mri.storage import damaged, read_json, read_table, write_json, write_table, write_text
 
 MEASURE = "macro_f1"  # by which arms are judged: every class counts alike

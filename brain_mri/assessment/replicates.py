@@ -12,6 +12,7 @@ from brain_mri.assessment.pairs import SIGNIFICANT, bootstrap_p, holm
 from brain_mri.assessment.weighted import averages, class_scores, share
 
 TROUBLES = ("collapse", "saturation")
+FEW_SEEDS = 5  # with fewer, how runs vary by seed is hardly known
 
 Run = tuple[str, int]  # arm and seed
 
@@ -154,21 +155,21 @@ def contrast_table(
     return table.assign(verdict=np.where(table["p_holm"] < SIGNIFICANT, verdict, "undecided"))
 
 
-def student(differences: np.ndarray) -> tuple[float, float, float]:
-    """Give Student's interval of a mean difference over seeds, and the two-sided p.
+def student(values: np.ndarray) -> tuple[float, float, float]:
+    """Give Student's interval of a mean over seeds, and the two-sided p of its being zero.
 
     Parameters
     ----------
-    differences : ndarray (seeds,), float
+    values : ndarray (seeds,), float
         Two or more. Where all are the same, the interval is that point, and p tells nothing: 0.
 
     Returns
     -------
     low, high, p : float
     """
-    if np.ptp(differences) == 0:
-        return float(differences[0]), float(differences[0]), 0.0
-    test = ttest_1samp(differences, 0.0)
+    if np.ptp(values) == 0:
+        return float(values[0]), float(values[0]), 0.0
+    test = ttest_1samp(values, 0.0)
     bounds = test.confidence_interval(CONFIDENCE)
     return float(bounds.low), float(bounds.high), float(test.pvalue)
 

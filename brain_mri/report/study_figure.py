@@ -3,11 +3,9 @@
 import numpy as np
 import pandas as pd
 from matplotlib import style
-from scipy.special import stdtrit
 
+from brain_mri.assessment.replicates import FEW_SEEDS, student
 from brain_mri.report.drawing import COLOURS, GREY, STYLE, Words, forest, handle, interval, svg
-
-FEW_SEEDS = 5  # with fewer, how runs vary by seed is hardly known
 
 
 def replicates(table: pd.DataFrame, words: Words, label: str) -> str:
@@ -33,12 +31,10 @@ def replicates(table: pd.DataFrame, words: Words, label: str) -> str:
         for mean in means[:1]:
             axes.axvline(mean, color=COLOURS[1], linestyle="--", linewidth=0.9)
         for y, (values, mean) in enumerate(zip(arms.values(), means, strict=True)):
-            half = np.nan
-            if len(values) > 1 and not few:
-                half = stdtrit(len(values) - 1, 0.975) * values.std(ddof=1) / len(values) ** 0.5
+            bounds = student(values)[:2] if len(values) > 1 and not few else (np.nan, np.nan)
             look = {"color": GREY, "markerfacecolor": "none", "markersize": 4.5, "linestyle": ""}
             axes.plot(values, np.full(len(values), y - 0.16), marker="o", **look)
-            interval(axes, y + 0.14, mean, mean - half, mean + half, marker="D")
+            interval(axes, y + 0.14, mean, *bounds, marker="D")
         axes.set_xlabel(label)
         handles = [
             handle(words["run"], color=GREY, marker="o", markerfacecolor="none", linestyle=""),
