@@ -12,9 +12,9 @@ import pandas as pd
 from brain_mri import params
 from brain_mri.assessment.answers import Answers, Images, recommend, settle
 from brain_mri.assessment.calibration import reliability
-from brain_mri.assessment.comparison import LOOK_UP, MAJORITY, compare
-from brain_mri.assessment.look_up import commonest, nearest_rows
-from brain_mri.assessment.pairs import SIGNIFICANT, smallest_p
+from brain_mri.assessment.comparison import compare
+from brain_mri.assessment.look_up import LOOK_UP, MAJORITY, commonest, nearest_rows
+from brain_mri.assessment.pairs import is_shown, smallest_p
 from brain_mri.console import stage
 from brain_mri.errors import InputError
 from brain_mri.storage import ImageSet, damaged, read_images, read_table, write_json, write_table
@@ -92,7 +92,7 @@ def main() -> None:
         few = f"; for {pairs} pairs, {resamples} resamples are too few to find a difference"
         done(
             f"{pairs} pairs, {found['recommended']['model']} recommended"
-            + (few if smallest_p(resamples) * pairs >= SIGNIFICANT else "")
+            + ("" if is_shown(smallest_p(resamples) * pairs) else few)
         )
 
 

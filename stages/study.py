@@ -7,6 +7,7 @@ import pandas as pd
 
 from brain_mri import params
 from brain_mri.assessment import diagnosis
+from brain_mri.assessment.pairs import SIGNIFICANT
 from brain_mri.assessment.replicates import (
     FEW_SEEDS,
     arm_table,
@@ -86,6 +87,7 @@ def main() -> None:
             **endings(ended, activations),
             "thresholds": diagnosis,
             "few_seeds": FEW_SEEDS,
+            "alpha": SIGNIFICANT,
         }
         words = Language(parameters.language).words
         dots = table.rename(columns={MEASURE: "value"})

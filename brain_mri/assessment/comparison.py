@@ -22,17 +22,17 @@ from brain_mri.assessment.intervals import (
     percentile_interval,
     proportion_interval,
 )
+from brain_mri.assessment.look_up import LOOK_UP, MAJORITY
 from brain_mri.assessment.pairs import (
-    SIGNIFICANT,
     bootstrap_p,
     holm,
     mcnemar,
     smallest_p,
     stuart_maxwell,
+    verdict,
 )
 from brain_mri.assessment.weighted import averages
 
-LOOK_UP, MAJORITY = "look_up", "majority"
 PAIRED = ("accuracy", "macro_f1", "sensitivity")  # measures whose differences are tested
 
 
@@ -120,10 +120,8 @@ def compare(
     pairs = pairs_section(list(combinations([*models, LOOK_UP], 2)), measured, classifiers)
     for name in models:
         difference = pairs[f"{name} - {LOOK_UP}"]["accuracy"]
-        classifiers[name]["beats_look_up"] = bool(
-            difference["value"] > 0
-            and difference["p_holm"] is not None
-            and difference["p_holm"] < SIGNIFICANT
+        classifiers[name]["beats_look_up"] = (
+            verdict(difference["value"], difference["p_holm"]) == "higher"
         )
     content = {
         "images": len(images.actual),

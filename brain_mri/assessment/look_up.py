@@ -6,6 +6,7 @@ from sklearn.metrics.pairwise import euclidean_distances
 
 from brain_mri.storage import ImageSet
 
+LOOK_UP, MAJORITY = "look_up", "majority"  # what they are called beside models
 LARGEST = 8_000_000  # pixels of a block in memory
 
 

@@ -99,6 +99,34 @@ def smallest_p(resamples: int) -> float:
     return 2 / (1 + resamples)
 
 
+def is_shown(p: float | None) -> bool:
+    """Tell whether a test shows a difference, by its p after Holm's correction, None without one.
+
+    What is shown is decided here alone.
+    """
+    return p is not None and p < SIGNIFICANT
+
+
+def verdict(difference: float | None, p: float | None) -> str:
+    """Tell whether a difference is shown, and in which direction.
+
+    Parameters
+    ----------
+    difference : float or None
+        None only where there is no p.
+    p : float or None
+        After Holm's correction.
+
+    Returns
+    -------
+    str
+        higher, lower or undecided.
+    """
+    if not is_shown(p):
+        return "undecided"
+    return "higher" if difference > 0 else "lower"
+
+
 def holm(p: list[float | None]) -> list[float | None]:
     """Correct p values for their number (Holm 1979); those that do not exist are not counted."""
     known = [value for value in p if value is not None]

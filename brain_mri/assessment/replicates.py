@@ -8,7 +8,7 @@ import pandas as pd
 from scipy.stats import ttest_1samp
 
 from brain_mri.assessment.intervals import CONFIDENCE, cluster_bootstrap, percentile_interval
-from brain_mri.assessment.pairs import SIGNIFICANT, bootstrap_p, holm
+from brain_mri.assessment.pairs import bootstrap_p, holm, verdict
 from brain_mri.assessment.weighted import averages, class_scores, share
 
 TROUBLES = ("collapse", "saturation")
@@ -125,7 +125,7 @@ def contrast_table(
     -------
     DataFrame
         ``contrast``, ``difference``, ``low``, ``high``, ``p``, ``p_holm`` (over all contrasts
-        here), ``verdict``: higher, lower or undecided, by ``p_holm`` below :data:`SIGNIFICANT`.
+        here), ``verdict``, see :func:`brain_mri.assessment.pairs.verdict`.
     """
     seeds = sorted({number for _, _, number in values})
     resamples = len(next(iter(draws.values())))
@@ -151,8 +151,7 @@ def contrast_table(
         )
     table = pd.DataFrame(rows)
     table["p_holm"] = holm(table["p"].tolist())
-    verdict = np.where(table["difference"] > 0, "higher", "lower")
-    return table.assign(verdict=np.where(table["p_holm"] < SIGNIFICANT, verdict, "undecided"))
+    return table.assign(verdict=list(map(verdict, table["difference"], table["p_holm"])))
 
 
 def student(values: np.ndarray) -> tuple[float, float, float]:

@@ -7,10 +7,12 @@ from types import ModuleType
 import pandas as pd
 
 from brain_mri.assessment import diagnosis
+from brain_mri.assessment.look_up import LOOK_UP, MAJORITY
+from brain_mri.assessment.pairs import SIGNIFICANT, is_shown, verdict
 from brain_mri.report.language import Language
 from brain_mri.report.reading import Reports
 
-LOOK_UP = "look_up"
+STANDINGS = {"higher": "ahead", "lower": "behind", "undecided": "open"}  # by verdict
 # What training.json tells of a model and its training; the rest is what that was done on and with.
 TRAINING = {"architecture", "activation", "data", "images", "class_counts", "seed", "updates"}
 TRAINING |= {"epochs", "seen", "best_epoch", "val_loss", "val_accuracy", "parameters"}
@@ -64,7 +66,7 @@ def model_facts(reports: Reports, name: str) -> dict:
 
 def reference_names(language: Language) -> dict[str, str]:
     """Give what the classifiers that are no models are called on the page."""
-    return {name: str(language.say(f"classifiers.{name}")) for name in (LOOK_UP, "majority")}
+    return {name: str(language.say(f"classifiers.{name}")) for name in (LOOK_UP, MAJORITY)}
 
 
 def absent(splits: dict, classes: list[str]) -> dict[str, list[str]]:
@@ -75,9 +77,7 @@ def absent(splits: dict, classes: list[str]) -> dict[str, list[str]]:
 
 
 def verdicts(comparison: dict, models: list[str]) -> dict:
-    """Tell which differences are shown: those in accuracy whose p is below the level.
-
-    The p is the paired bootstrap's, corrected by Holm; the level is what the intervals leave out.
+    """Tell which differences in accuracy are shown, by the p of the paired bootstrap.
 
     Parameters
     ----------
@@ -96,15 +96,14 @@ def verdicts(comparison: dict, models: list[str]) -> dict:
         recommended model with each other; ``look_up``, by model, how it stands to look-up;
         ``not_beating``, the models not ahead of it.
     """
-    alpha = round(1 - comparison["confidence"], 6)
     pairs, recommended = comparison["pairs"], comparison["recommended"]["model"]
 
-    def differs(test: dict) -> bool:
-        return test["p_holm"] is not None and test["p_holm"] < alpha
+    def differs(a: str, b: str, test: str) -> bool:
+        return is_shown(pairs[f"{a} - {b}"][test]["p_holm"])
 
     def standing(a: str, b: str) -> str:
         accuracy = pairs[f"{a} - {b}"]["accuracy"]
-        return "open" if not differs(accuracy) else "ahead" if accuracy["value"] > 0 else "behind"
+        return STANDINGS[verdict(accuracy["value"], accuracy["p_holm"])]
 
     both = list(combinations(models, 2))
     stands = {(a, b): standing(a, b) for a, b in both}
@@ -120,16 +119,14 @@ def verdicts(comparison: dict, models: list[str]) -> dict:
     behind = [better for better, worse in shown if worse == recommended]
     look_up = {name: standing(name, LOOK_UP) for name in models}
     return {
-        "alpha": alpha,
+        "alpha": SIGNIFICANT,
         "shown": shown,
         "open": undecided,
         "widest": max(bounds, default=0.0),
         "disputed": [
-            (a, b)
-            for a, b in both
-            if differs(pairs[f"{a} - {b}"]["mcnemar"]) == (stands[a, b] == "open")
+            (a, b) for a, b in both if differs(a, b, "mcnemar") == (stands[a, b] == "open")
         ],
-        "relabelled": [(a, b) for a, b in both if differs(pairs[f"{a} - {b}"]["stuart_maxwell"])],
+        "relabelled": [(a, b) for a, b in both if differs(a, b, "stuart_maxwell")],
         "ahead": ahead,
         "behind": behind,
         "level": [name for name in models if name not in (recommended, *ahead, *behind)],

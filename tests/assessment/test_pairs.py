@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from brain_mri.assessment.intervals import cluster_bootstrap
-from brain_mri.assessment.pairs import bootstrap_p, holm, mcnemar, smallest_p, stuart_maxwell
+from brain_mri.assessment.pairs import (
+    bootstrap_p,
+    holm,
+    mcnemar,
+    smallest_p,
+    stuart_maxwell,
+    verdict,
+)
 
 
 def answers(table):
@@ -144,3 +151,10 @@ def test_with_twins_the_bootstrap_keeps_its_word_and_mcnemar_does_not():
         by_mcnemar += mcnemar(a, b)["p"] < 0.05
     assert by_bootstrap / 200 < 0.07
     assert by_mcnemar / 200 > 0.1
+
+
+def test_a_difference_is_shown_where_p_is_below_the_level_and_has_a_direction_only_then():
+    assert verdict(0.1, 0.049) == "higher"
+    assert verdict(-0.1, 0.049) == "lower"
+    assert {verdict(0.1, p) for p in (0.05, 1.0, np.nan)} == {"undecided"}
+    assert verdict(None, None) == "undecided"

@@ -106,10 +106,10 @@ def bins(scaled=(False, True)) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["scaled", "low", "high", "images", "confidence", "accuracy"])
 
 
-def pairs(p_holm=(0.001, 0.4, np.nan), names=("m", "n", "o")) -> pd.DataFrame:
+def pairs(shown=(True, False, False), names=("m", "n", "o")) -> pd.DataFrame:
     """Give differences of a classifier to some others."""
-    rows = [(ODD, b, -0.0504, -0.11, 0.01, p) for b, p in zip(names, p_holm, strict=True)]
-    return pd.DataFrame(rows, columns=["a", "b", "difference", "low", "high", "p_holm"])
+    rows = [(ODD, b, -0.0504, -0.11, 0.01, s) for b, s in zip(names, shown, strict=True)]
+    return pd.DataFrame(rows, columns=["a", "b", "difference", "low", "high", "shown"])
 
 
 def runs(arms=("none", "augment"), seeds=5) -> pd.DataFrame:
