@@ -15,9 +15,10 @@ from brain_mri.assessment.calibration import reliability
 from brain_mri.assessment.comparison import compare
 from brain_mri.assessment.look_up import LOOK_UP, MAJORITY, commonest, nearest_rows
 from brain_mri.assessment.pairs import is_shown, smallest_p
+from brain_mri.assessment.predictions import read_predictions
 from brain_mri.console import stage
 from brain_mri.errors import InputError
-from brain_mri.storage import ImageSet, damaged, read_images, read_table, write_json, write_table
+from brain_mri.storage import ImageSet, read_images, write_json, write_table
 
 
 def main() -> None:
@@ -102,20 +103,9 @@ def _numbers(labels: Iterable[str], classes: list[str]) -> np.ndarray:
 
 
 def _answers(path: Path, image_set: ImageSet, classes: list[str]) -> Answers:
-    """Read what a model answered; InputError unless it is of these images, and whole."""
-    table = read_table(path, ["path", "actual", "predicted"], numbers=classes)
-    index = image_set.index
-    if not (table["path"].equals(index["source"]) and table["actual"].equals(index["label"])):
-        raise InputError(f"{path} is of other images; run `dvc repro --force` to make it again")
-    predicted = _numbers(table["predicted"], classes)
-    probabilities = table[classes].to_numpy(float)
-    whole = np.allclose(probabilities.sum(axis=1), 1) and probabilities.min() >= 0
-    if not whole or predicted.min() < 0:
-        raise damaged(path)
-    given = probabilities[np.arange(len(table)), predicted]
-    if (given < probabilities.max(axis=1) - 1e-9).any():
-        raise damaged(path, "predicted is not the likeliest class")
-    return Answers(predicted, probabilities)
+    """Read what a model answered on these images."""
+    table = read_predictions(path, classes, image_set.index)
+    return Answers(_numbers(table["predicted"], classes), table[classes].to_numpy(float))
 
 
 def _sensitivity(images: Images, answers: Answers) -> float | None:

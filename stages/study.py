@@ -8,6 +8,7 @@ import pandas as pd
 from brain_mri import params
 from brain_mri.assessment import diagnosis
 from brain_mri.assessment.pairs import SIGNIFICANT
+from brain_mri.assessment.predictions import read_predictions
 from brain_mri.assessment.replicates import (
     FEW_SEEDS,
     arm_table,
@@ -21,7 +22,7 @@ from brain_mri.errors import InputError
 from brain_mri.report.language import Language
 from brain_mri.report.page import study_summary
 from brain_mri.report.study_figure import replicates
-from brain_mri.storage import damaged, read_json, read_table, write_json, write_table, write_text
+from brain_mri.storage import read_json, read_table, write_json, write_table, write_text
 
 MEASURE = "macro_f1"  # by which arms are judged: every class counts alike
 
@@ -39,7 +40,10 @@ def main() -> None:
         parameters = params.load(study=arguments.study)
         study, classes = params.load_study(arguments.study), parameters.classes
         runs = [(arm, seed) for arm in study.models for seed in study.seeds]
-        tables = {run: _predictions(arguments.runs, run, classes) for run in runs}
+        tables = {
+            run: read_predictions(_file(arguments.runs, "predictions", run), classes)
+            for run in runs
+        }
         truth = next(iter(tables.values()))
         for run, table in tables.items():
             if not table["path"].equals(truth["path"]):
@@ -105,14 +109,6 @@ def _file(runs: Path, kind: str, run: tuple[str, int]) -> Path:
     """Give the file of a kind that a run wrote."""
     arm, seed = run
     return runs / kind / f"{arm}-{seed}.{'json' if kind == 'training' else 'csv'}"
-
-
-def _predictions(runs: Path, run: tuple[str, int], classes: list[str]) -> pd.DataFrame:
-    path = _file(runs, "predictions", run)
-    table = read_table(path, ["path", "cluster", "actual", "predicted"])
-    if not table[["actual", "predicted"]].isin(classes).all(axis=None):
-        raise damaged(path, "it names what is none of the classes")
-    return table
 
 
 def _diagnosis(runs: Path, run: tuple[str, int]) -> dict:

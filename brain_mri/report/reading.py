@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from brain_mri.assessment.predictions import read_predictions
 from brain_mri.params import Parameters
 from brain_mri.report.language import Language
 from brain_mri.storage import damaged, read_json, read_table
@@ -93,9 +94,11 @@ class Reports:
     @cached_property
     def predictions(self) -> dict[str, pd.DataFrame]:
         """Each model's answers on Testing and their ``confidence``: one row per image."""
-        return {
-            name: self._predictions(self.folder / f"predictions/{name}.csv") for name in self.models
-        }
+        found = {}
+        for name in self.models:
+            table = read_predictions(self.folder / f"predictions/{name}.csv", self.classes)
+            found[name] = table.assign(confidence=table[self.classes].max(axis=1))
+        return found
 
     @cached_property
     def confusions(self) -> dict[str, pd.DataFrame]:
@@ -128,9 +131,3 @@ class Reports:
         if table.duplicated(["step", "layer"]).any():
             raise damaged(path, "it has a step twice")
         return table
-
-    def _predictions(self, path: Path) -> pd.DataFrame:
-        table = read_table(path, ["path", "actual", "predicted"], numbers=self.classes)
-        if not table[["actual", "predicted"]].isin(self.classes).all(axis=None):
-            raise damaged(path)
-        return table.assign(confidence=table[self.classes].max(axis=1))

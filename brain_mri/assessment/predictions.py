@@ -1,0 +1,49 @@
+"""What a model answered on a set of images, as evaluate wrote it."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from brain_mri.errors import InputError
+from brain_mri.storage import damaged, read_table
+
+
+def read_predictions(
+    path: str | Path, classes: list[str], index: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Read the answers of a model.
+
+    Parameters
+    ----------
+    path : str or Path
+    classes : list of str
+    index : DataFrame, optional
+        Of an image set; if given, the answers are of its images, in their order.
+
+    Returns
+    -------
+    DataFrame
+        One row per image: ``path``, ``cluster``, ``actual``, ``predicted`` (the likeliest class),
+        and the probability of each class.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged, or of other images.
+    """
+    table = read_table(path, ["path", "actual", "predicted"], numbers=["cluster", *classes])
+    if index is not None and not (
+        table["path"].equals(index["source"]) and table["actual"].equals(index["label"])
+    ):
+        raise InputError(f"{path} is of other images; run `dvc repro --force` to make it again")
+    if table.empty or not table[["actual", "predicted"]].isin(classes).all(axis=None):
+        raise damaged(path)
+    probabilities = table[classes].to_numpy(float)
+    if not np.allclose(probabilities.sum(axis=1), 1) or probabilities.min() < 0:
+        raise damaged(path)
+    predicted = pd.Index(classes).get_indexer(table["predicted"])
+    given = probabilities[np.arange(len(table)), predicted]
+    if (given < probabilities.max(axis=1) - 1e-9).any():
+        raise damaged(path, "predicted is not the likeliest class")
+    return table
