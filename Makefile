@@ -27,7 +27,7 @@ PYTEST := pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-lo
 test: .venv/cluster .venv/team .venv/test  ## run the tests, and show the slowest
 	$(PYTEST)
 
-coverage: .venv/cluster .venv/team .venv/test  ## run the tests, and show how much of stages/ they run
+coverage: .venv/cluster .venv/team .venv/test  ## run the tests, and show how much of the code they run
 	coverage erase
 	$(PYTEST) --cov --cov-report=
 	coverage report
