@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 STYLE = {
-    "svg.hashsalt": "brain_mri.report",  # ids are random without one
+    "svg.hashsalt": "stages.reporting",  # ids are random without one; another gives other bytes
     # Text stays text: it can be searched and copied, and a character that matplotlib's own font
     # lacks is still shown. The layout comes from that font, so bytes do not depend on the machine.
     "svg.fonttype": "none",
