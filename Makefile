@@ -22,7 +22,8 @@ studies: .venv/installed  ## run every study, after what it needs of the benchma
 	dvc repro prepare
 	$(foreach study,$(dir $(wildcard studies/*/dvc.yaml)),dvc --cd $(study) repro &&) true
 
-PYTEST := pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder --durations 25
+# Three at once, since on two cores one often waits, for a server or for a process to end.
+PYTEST := pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 25
 
 test: .venv/cluster .venv/team .venv/test  ## run the tests, and show the slowest
 	$(PYTEST)

@@ -135,6 +135,25 @@ def test_a_normalised_model_that_learned_answers_after_few_updates(examples, bat
     )
 
 
+def test_averages_are_those_of_all_batches_with_the_weights_that_are_kept(examples):
+    """Here six batches are all images, so that the average of a channel is that over all."""
+    keras.utils.set_random_seed(1)
+    model = building.build(
+        "model_4", 32, 2, activation="relu", dropout=0.0, l2=0.0, batch_norm=True
+    )
+    settings = SimpleNamespace(**SETTINGS | {"epochs": 1, "batch_size": 8})
+    training.fit(model, examples, examples, settings, seed=1)
+    first = next(
+        place
+        for place, layer in enumerate(model.layers)
+        if isinstance(layer, keras.layers.BatchNormalization)
+    )
+    before = keras.Model(model.input, model.layers[first - 1].output)
+    maps = before(examples.images.images(range(42))[..., np.newaxis]).numpy()
+    average = model.layers[first].moving_mean.numpy()
+    assert average == pytest.approx(maps.mean(axis=(0, 1, 2)), rel=1e-4, abs=1e-5)
+
+
 def test_weights_weight_the_loss(examples):
     unweighted = Examples(examples.images, examples.labels, examples.weights * 0)
     _, history = trained(unweighted, epochs=1)
