@@ -16,7 +16,7 @@ from conftest import ROOT, SEARCH, Project, blocks
 
 pytestmark = [pytest.mark.machines, pytest.mark.skipif(os.name == "nt", reason="sends signals")]
 GRID = (sys.executable, "tools/grid.py")
-COMMITTED = "0.5"
+COMMITTED = "0.25"  # of another length than what is tried, so that Git sees any change at once
 ONE_POINT = ("-S", "prepare.validation=0.1", "prepare")
 # The benchmark's own stages have an end of their own: this one ends when the test lets it, so that
 # what happens meanwhile does not depend on how fast the machine is.
