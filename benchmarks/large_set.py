@@ -30,7 +30,7 @@ import subprocess
 import sys
 from functools import partial
 from pathlib import Path
-from time import perf_counter, sleep
+from time import perf_counter
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 import brain_mri  # noqa: F401  # it tells of packages that are missing
@@ -42,6 +42,7 @@ import psutil
 from PIL import Image
 from ruamel.yaml import YAML
 from scipy.ndimage import map_coordinates
+from watching import cpu_seconds, peaks
 
 from brain_mri.parallel import map_in_order
 from brain_mri.phantom.slices import REAL_COUNTS, VIEWS, draw_slice
@@ -167,34 +168,14 @@ def measure(command: list[str], folder: Path, limit_mb: int) -> dict:
     """Run Python with these arguments; exit if it fails or takes too much memory."""
     start, used = perf_counter(), cpu_seconds()
     running = limited(command, folder, limit_mb)
-    process, peaks = psutil.Process(running.pid), (0.0, 0.0, 0.0)
-    while running.poll() is None:
-        try:
-            now = memory_mb(process)
-        except psutil.NoSuchProcess:
-            continue
-        peaks = tuple(map(max, peaks, now))
-        if now[0] > limit_mb:
-            for one in [*process.children(recursive=True), process]:
-                one.kill()
-            running.wait()
-            sys.exit(f"{' '.join(command)} took {now[0]:.0f} MB, more than {limit_mb}")
-        sleep(0.2)
-    if running.returncode:
-        sys.exit(running.returncode)
+    own, data, mapped = peaks(running, memory_mb, limit_mb, " ".join(command), pause=0.2)
     return {
         "seconds": round(perf_counter() - start),
         "cpu_seconds": round(cpu_seconds() - used),
-        "peak_mb": round(peaks[0]),
-        "data_mb": round(peaks[1]),
-        "mapped_mb": round(peaks[2]),
+        "peak_mb": round(own),
+        "data_mb": round(data),
+        "mapped_mb": round(mapped),
     }
-
-
-def cpu_seconds() -> float:
-    """Give the processor time of all that this process started and that has ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def twins_found(folder: Path) -> dict:

@@ -19,11 +19,10 @@ peak_mb, peak_private_mb
 
 import argparse
 import os
-import resource
 import subprocess
 import sys
 from pathlib import Path
-from time import perf_counter, sleep
+from time import perf_counter
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 import brain_mri  # noqa: F401  # it tells of packages that are missing
@@ -32,6 +31,7 @@ import brain_mri  # noqa: F401  # it tells of packages that are missing
 import pandas as pd
 import psutil
 from ruamel.yaml import YAML
+from watching import cpu_seconds, peaks
 
 ROOT = Path(__file__).parent.parent
 TABLE = ROOT / "benchmarks/readings/load.csv"
@@ -81,20 +81,7 @@ def measure(name: str, folder: Path) -> dict:
     start, used, idle = perf_counter(), cpu_seconds(), psutil.cpu_times().idle
     command = [sys.executable, "-m", *f"stages.{STAGES[name]}".split()]
     running = subprocess.Popen(command, cwd=folder)
-    process, peaks = psutil.Process(running.pid), (0.0, 0.0)
-    while running.poll() is None:
-        try:
-            now = memory_mb(process)
-        except psutil.NoSuchProcess:
-            continue
-        peaks = tuple(map(max, peaks, now))
-        if now[0] > LIMIT_MB:
-            for one in [*process.children(recursive=True), process]:
-                one.kill()
-            sys.exit(f"{name} took {now[0]:.0f} MB, more than {LIMIT_MB}")
-        sleep(0.5)
-    if running.returncode:
-        sys.exit(running.returncode)
+    resident, private = peaks(running, memory_mb, LIMIT_MB, name, pause=0.5)
     seconds, used = perf_counter() - start, cpu_seconds() - used
     cores = os.cpu_count()
     return {
@@ -103,17 +90,11 @@ def measure(name: str, folder: Path) -> dict:
         "cpu_seconds": round(used),
         "busy": round(used / seconds / cores, 2),
         "idle": round((psutil.cpu_times().idle - idle) / seconds / cores, 2),
-        "peak_mb": round(peaks[0]),
-        "peak_private_mb": round(peaks[1]),
+        "peak_mb": round(resident),
+        "peak_private_mb": round(private),
         "cores": cores,
         "memory_gb": round(psutil.virtual_memory().total / 1e9),
     }
-
-
-def cpu_seconds() -> float:
-    """Give the processor time of all that this process started and that has ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 OF_PEERS = {"audit_by_cleanvision.py", "training_in_pytorch.py"}  # have packages of their own
-SHARED = {"clones.py", "turns.py"}  # are imported by the others
+SHARED = {"clones.py", "turns.py", "watching.py"}  # are imported by the others
 COMMANDS = [["-m", f"stages.{name}"] for name in ("check", "audit", "train", "report")]
 COMMANDS += [
     [path.relative_to(ROOT).as_posix()]
