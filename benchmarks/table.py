@@ -307,57 +307,57 @@ def _ratio(ratios: pd.Series) -> str:
 
 def tolerances() -> str:
     """Give by how much a model differs that was trained in another way, as a Markdown table."""
-    lines = [
-        "| model | trained | compared with | same bytes | accuracy | same answers "
-        "| largest difference of a probability |",
-        "|---|---|---|---|---|---|---|",
+    header = ["model", "trained", "compared with", "same bytes", "accuracy", "same answers"]
+    rows = [
+        [
+            row.model,
+            row.way,
+            row.compared_with,
+            "yes" if row.same_bytes else "no",
+            f"{row.accuracy:.3f}",
+            f"{row.same_answers:.1%}",
+            f"{row.largest_difference:.3f}",
+        ]
+        for row in read("tolerances").itertuples()
     ]
-    for row in read("tolerances").itertuples():
-        lines.append(
-            f"| {row.model} | {row.way} | {row.compared_with} "
-            f"| {'yes' if row.same_bytes else 'no'} | {row.accuracy:.3f} "
-            f"| {row.same_answers:.1%} | {row.largest_difference:.3f} |"
-        )
-    return "\n".join(lines) + "\n"
+    return markdown([*header, "largest difference of a probability"], rows)
 
 
 def load() -> str:
     """Give what each stage took on 20,000 images, as a Markdown table."""
-    lines = [
-        "| stage | clock, s | processors, s | cores busy | left idle by all | peak memory, MB |",
-        "|---|---|---|---|---|---|",
+    header = ["stage", "clock, s", "processors, s", "cores busy", "left idle by all"]
+    rows = [
+        [
+            row.stage,
+            f"{row.seconds:.0f}",
+            f"{row.cpu_seconds:.0f}",
+            f"{row.busy:.0%}",
+            f"{row.idle:.0%}",
+            f"{row.peak_mb:.0f}",
+        ]
+        for row in read("load").itertuples()
     ]
-    for row in read("load").itertuples():
-        lines.append(
-            f"| {row.stage} | {row.seconds:.0f} | {row.cpu_seconds:.0f} | {row.busy:.0%} "
-            f"| {row.idle:.0%} | {row.peak_mb:.0f} |"
-        )
-    return "\n".join(lines) + "\n"
+    return markdown([*header, "peak memory, MB"], rows)
 
 
 def probe() -> str:
     """Give what the probe of signals costs, as a Markdown table."""
-    lines = ["| model | pairs | longer with it, median | from | to |", "|---|---|---|---|---|"]
-    for name, rows in read("probe_cost").groupby("model"):
-        more = rows["with"] / rows["without"] - 1
-        found = " | ".join(f"{share:+.1%}" for share in (more.median(), more.min(), more.max()))
-        lines.append(f"| {name} | {len(rows)} | {found} |")
-    return "\n".join(lines) + "\n"
+    rows = []
+    for name, pairs in read("probe_cost").groupby("model"):
+        more = pairs["with"] / pairs["without"] - 1
+        found = (f"{share:+.1%}" for share in (more.median(), more.min(), more.max()))
+        rows.append([name, len(pairs), *found])
+    return markdown(["model", "pairs", "longer with it, median", "from", "to"], rows)
 
 
 def large_set() -> str:
     """Give what each stage took on large sets, as a Markdown table, and how memory grows."""
     rows = read("large_set")
-    lines = [
-        "| images | stage | clock, s | processors, s | memory of its own, MB "
-        "| asked for by one process, MB | pages of files, MB |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for row in rows.itertuples():
-        lines.append(
-            f"| {row.images:,} | {row.stage} | {row.seconds} | {row.cpu_seconds} | {row.peak_mb} "
-            f"| {row.data_mb} | {row.mapped_mb} |"
-        )
+    header = ["images", "stage", "clock, s", "processors, s", "memory of its own, MB"]
+    header += ["asked for by one process, MB", "pages of files, MB"]
+    columns = ["images", "stage", "seconds", "cpu_seconds", "peak_mb", "data_mb", "mapped_mb"]
+    lines = rows[columns].itertuples(index=False)
+    table = markdown(header, [[f"{images:,}", *others] for images, *others in lines])
     grown = []
     for stage, own in rows.groupby("stage", sort=False):
         low, high = own.iloc[0], own.iloc[-1]
@@ -374,24 +374,28 @@ def large_set() -> str:
     if grown:
         said.append(f"From the smallest to it, memory grew by {', '.join(grown)} an image.")
     said.append(f"The audit found {'; '.join(found)}.")
-    return "\n".join(lines) + "\n\n" + " ".join(said) + "\n"
+    return table + "\n" + " ".join(said) + "\n"
 
 
 def twin_search() -> str:
     """Give what both ways of searching twins take and find, as a Markdown table."""
-    lines = [
-        "| set | images | registered | one core, s | memory, MB | pairs | slices "
-        "| twins together | same clusters |",
-        "|---|---|---|---|---|---|---|---|---|",
+    header = ["set", "images", "registered", "one core, s", "memory, MB", "pairs", "slices"]
+    ways = {"exact": "all proposed", "nearest": "the nearest"}
+    rows = [
+        [
+            row.set,
+            f"{row.images:,}",
+            ways[row.way],
+            row.cpu_seconds,
+            row.peak_mb,
+            f"{row.pairs:,}",
+            f"{row.clusters:,}",
+            f"{row.recall:.1%}",
+            "yes" if row.same_clusters else "no",
+        ]
+        for row in read("twin_search").itertuples()
     ]
-    for row in read("twin_search").itertuples():
-        lines.append(
-            f"| {row.set} | {row.images:,} "
-            f"| {'all proposed' if row.way == 'exact' else 'the nearest'} | {row.cpu_seconds} "
-            f"| {row.peak_mb} | {row.pairs:,} | {row.clusters:,} | {row.recall:.1%} "
-            f"| {'yes' if row.same_clusters else 'no'} |"
-        )
-    return "\n".join(lines) + "\n"
+    return markdown([*header, "twins together", "same clusters"], rows)
 
 
 def twin_search_beyond() -> str:
@@ -401,23 +405,20 @@ def twin_search_beyond() -> str:
     product = row["product_ns"] / 1e9
     share = row["proposed"] / (4 * row["images"] ** 2 / 2)
     registered = (row["cpu_seconds"] - product * 2 * row["images"] ** 2) / row["proposed"]
-    lines = [
-        f"There, the product took {row['product_ns']:.0f} ns a pair and way, 1 pair in "
+    said = (
+        f"There, the product took {row['product_ns']:.0f} ns per pair and way, 1 pair in "
         f"{1 / share:.0f} was registered, and that took {registered * 1e6:.0f} µs (all else "
-        "counted with it). So sets like it would take, in hours of one core:",
-        "",
-        "| images | all that correlate | the nearest 32 | on disk meanwhile |",
-        "|---|---|---|---|",
-    ]
+        "counted with it). So sets like it would take, in hours of one core:\n\n"
+    )
+    rows = []
     for power in range(4, 8):
         count = 10**power
         exact = 2 * count**2 * (product + share * registered)
         nearest = 4 * count * (count * product + 32 * registered)
-        lines.append(
-            f"| {count:,} | {exact / 3600:,.2f} | {nearest / 3600:,.2f} "
-            f"| {18 * count / 1e6:,.1f} GB |"
-        )
-    return "\n".join(lines) + "\n"
+        hours = (f"{seconds / 3600:,.2f}" for seconds in (exact, nearest))
+        rows.append([f"{count:,}", *hours, f"{18 * count / 1e6:,.1f} GB"])
+    header = ["images", "all that correlate", "the nearest 32", "on disk meanwhile"]
+    return said + markdown(header, rows)
 
 
 def draw() -> None:
