@@ -72,8 +72,8 @@ def branch(fresh, tmp_path):
     return project
 
 
-def change_metrics(project, model, **values):
-    path = project.folder / f"reports/metrics/{model}.json"
+def change(project, kind, model, **values):
+    path = project.folder / f"reports/{kind}/{model}.json"
     content = json.loads(path.read_text(encoding="utf-8"))
     content[model] |= values
     path.write_text(json.dumps(content), encoding="utf-8")
@@ -97,7 +97,7 @@ def is_row(line):
 
 def test_the_summary_holds_the_report_and_what_differs_from_main(branch):
     branch.set(train={"epochs": 3})
-    change_metrics(branch, "model_1", accuracy=0.5)
+    change(branch, "metrics", "model_1", accuracy=0.5)
     said = summary(branch)
     assert said.startswith((branch.folder / "reports/report.md").read_text(encoding="utf-8"))
     assert table_after(said, "### Parameters that differ from `main`") == [
@@ -109,18 +109,11 @@ def test_the_summary_holds_the_report_and_what_differs_from_main(branch):
     assert said.endswith("</details>\n")
 
 
-def change_training(project, model, **values):
-    path = project.folder / f"reports/training/{model}.json"
-    content = json.loads(path.read_text(encoding="utf-8"))
-    content[model] |= values
-    path.write_text(json.dumps(content), encoding="utf-8")
-
-
 def test_the_summary_says_first_on_what_else_main_was_trained(branch):
     for path in (branch.folder / "reports/training").iterdir():
         changes = {"device": "A (R) 9 @ 2 GHz", "switches": {"TF_X": "1"}, "seed": 7}
-        change_training(branch, path.stem, **changes)
-    change_training(branch, "model_1", threads=64, instruction_set=["avx", "sve"])
+        change(branch, "training", path.stem, **changes)
+    change(branch, "training", "model_1", threads=64, instruction_set=["avx", "sve"])
     main = json.loads((ROOT / "reports/training/model_1.json").read_text())["model_1"]
     first, empty, rest = summary(branch).split("\n", 2)
     assert first.startswith(
@@ -145,8 +138,8 @@ def test_of_a_model_that_main_does_not_have_no_machine_is_compared(branch):
 def test_the_base_is_run_on_this_machine_and_of_it_only_what_the_branch_changed(project):
     project.git("switch", "--quiet", "--create", "of-another-machine")
     for name in MODELS:
-        change_training(project, name, device="of somebody else")
-        change_metrics(project, name, accuracy=0.123)
+        change(project, "training", name, device="of somebody else")
+        change(project, "metrics", name, accuracy=0.123)
     project.commit("a run of another machine")
     project.git("switch", "--quiet", "--create", "longer", "main")
     project.set(models={"model_1": {"epochs": 2}})
@@ -185,7 +178,7 @@ def test_the_summary_says_where_nothing_differs(branch):
 
 
 def test_a_summary_too_long_for_a_comment_is_cut_with_a_note(branch):
-    change_metrics(branch, "model_1", **{f"figure_{n:04} é": n / 1000 for n in range(2000)})
+    change(branch, "metrics", "model_1", **{f"figure_{n:04} é": n / 1000 for n in range(2000)})
     said = summary(branch)
     assert LONGEST_COMMENT - 3000 < len(said.encode()) < LONGEST_COMMENT
     rows = table_after(said, "### Metrics that differ from `main`")
