@@ -18,8 +18,8 @@ def _tell(kind, error, trace) -> None:
         lacks = (
             f"{sys.executable} lacks {len(names)} packages of requirements.in, such as {names[0]}"
         )
-        mend = "`source .venv/bin/activate` first, or `make repro`, which makes .venv"
-        print(f"{one_line(error)}: {lacks}; {mend}", file=sys.stderr)
+        fix = "`source .venv/bin/activate` first, or `make repro`, which makes .venv"
+        print(f"{one_line(error)}: {lacks}; {fix}", file=sys.stderr)
     # The other is said of a library that is to be loaded.
     elif issubclass(kind, MemoryError) or "failed to map segment" in str(error):
         print(NO_MEMORY, file=sys.stderr)

@@ -20,8 +20,8 @@ def diagnose(signals: pd.DataFrame, history: pd.DataFrame, counts: Collection[in
     signals : DataFrame
         As :meth:`brain_mri.models.signals.Probe.table` gives them.
     history : DataFrame
-        With ``loss``, a row an epoch. Learning is judged by the training loss: what does not carry
-        over to validation was still learned.
+        With ``loss``, one row per epoch. Learning is judged by the training loss: what does not
+        carry over to validation was still learned.
     counts : collection of int
         Training images of each class. Who knows the classes' shares and nothing else has a loss
         of their entropy.

@@ -17,8 +17,8 @@ MANY_RISES = 0.25
 # blown up by its first steps. Less can also come from its initial weights.
 BLOWN_UP = 5
 HIGH_ERROR = 0.10  # share of wrong answers; below it nothing is left that is worth a warning
-# Under-fitting: most of the first epoch's errors are left, and the second half of training mended
-# next to none of those there were at its start.
+# Under-fitting: most of the first epoch's errors are left, and the second half of training
+# corrected next to none of those there were at its start.
 MOST_ERRORS = 0.5
 NEXT_TO_NONE = 0.10
 # Steps too small: the loss falls nearly every epoch, but has not halved, and is as steep in the

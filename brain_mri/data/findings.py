@@ -13,7 +13,7 @@ def conflicting(manifest: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``cluster``, ``path``, ``split``, ``class``, a cluster together.
+        ``cluster``, ``path``, ``split``, ``class``, sorted by cluster.
     """
     accepted = manifest[manifest["accepted"]]
     labels = accepted.groupby("cluster")["class"].transform("nunique")
@@ -121,7 +121,7 @@ def twin_pairs(manifest: pd.DataFrame, most: int) -> pd.DataFrame:
     images = manifest[manifest["accepted"]].sort_values("path")
     training, testing = (
         images[images["split"] == split].drop_duplicates("cluster").set_index("cluster")
-        for split in ("Training", "Testing")
+        for split in SPLITS
     )
     testing = testing[testing.index.isin(training.index)].sort_index()
     turns = zip_longest(*(part.index for _, part in testing.groupby("class")))

@@ -72,7 +72,7 @@ def svg(figure: Figure) -> str:
 
 def whole(value: int, words: Words) -> str:
     """Write a whole number with its thousands apart."""
-    return f"{value:,}".replace(",", words["thousands_mark"])
+    return number(value, ",", words)
 
 
 def number(value: float, digits: str, words: Words) -> str:

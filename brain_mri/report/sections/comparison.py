@@ -60,7 +60,7 @@ def difference_table(pairs: list[dict], measure: str) -> pd.DataFrame:
 
 
 def differences(table: pd.DataFrame, words: Words, label: str) -> str:
-    """Draw differences between classifiers with their intervals, a pair a row.
+    """Draw differences between classifiers with their intervals, one pair per row.
 
     Parameters
     ----------

@@ -93,7 +93,7 @@ def signals_by_layer(signals: pd.DataFrame, words: Words) -> str:
 
 
 def signals_over_time(signals: pd.DataFrame, words: Words) -> str:
-    """Draw what passes through each layer while training goes on, a line a layer.
+    """Draw what passes through each layer while training goes on, one line per layer.
 
     Parameters
     ----------
