@@ -318,6 +318,15 @@ def read_images(
     return ImageSet(index.fillna({"transform": ""}), shards)
 
 
+def require_same_size(image_sets: Iterable[ImageSet]) -> None:
+    """Raise InputError unless all images are of one size."""
+    if len({image_set.size for image_set in image_sets}) > 1:
+        raise InputError(
+            "training, validation and testing images differ in size; run `dvc repro` to "
+            "prepare them anew"
+        )
+
+
 def write_images(
     folder: str | Path, index: pd.DataFrame, images: Iterable[np.ndarray], shard_mb: int
 ) -> None:

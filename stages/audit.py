@@ -8,9 +8,9 @@ from brain_mri.console import stage
 from brain_mri.data import findings
 from brain_mri.data.dataset import beside_splits, require_dataset
 from brain_mri.data.decoding import decode_accepted
-from brain_mri.data.gallery import SIDE, write_gallery
 from brain_mri.data.inspection import inspect
 from brain_mri.data.resizing import resize
+from brain_mri.gallery import SIDE, write_gallery
 from brain_mri.parallel import workers
 from brain_mri.storage import scratch, write_json, write_table
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from brain_mri import params
 from brain_mri.console import stage
 from brain_mri.data.balanced import samples, write_balanced
-from brain_mri.data.gallery import write_gallery
+from brain_mri.gallery import write_gallery
 from brain_mri.storage import damaged, read_images, read_json, written_aside
 
 

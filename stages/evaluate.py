@@ -3,23 +3,16 @@
 import argparse
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-from scipy.special import softmax
-
 from brain_mri import params
 from brain_mri.assessment.answers import Answers, Images, headline
+from brain_mri.assessment.predictions import predictions_table
 from brain_mri.assessment.roc import roc_table
 from brain_mri.console import stage
-from brain_mri.data.gallery import write_gallery
 from brain_mri.models import files, runtime
-from brain_mri.models.examples import Examples
-from brain_mri.models.grad_cam import grad_cam
-from brain_mri.models.inference import forward, predict
-from brain_mri.models.overlay import overlay
-from brain_mri.storage import ImageSet, read_images, write_json, write_table
-
-MISTAKES = 8  # pictures of wrong answers
+from brain_mri.models.answer_pictures import write_heat_maps, write_mistakes
+from brain_mri.models.inference import forward, predict_probabilities
+from brain_mri.storage import read_images, write_json, write_table
+from stages.recorded import require_digest
 
 
 def main() -> None:
@@ -35,77 +28,32 @@ def main() -> None:
     parser.add_argument("--study", type=Path, help="parameters of a study, over params.yaml's")
     arguments = parser.parse_args()
 
-    title = f"evaluate@{arguments.name}"
-    with stage(title) as done, runtime.enough_memory(arguments.name):
+    with stage(f"evaluate@{arguments.name}") as done, runtime.enough_memory(arguments.name):
         parameters = params.load(study=arguments.study)
-        settings = parameters.model(arguments.name)
+        settings, classes = parameters.model(arguments.name), parameters.classes
         runtime.configure(settings)
-        classes = parameters.classes
-        validation, testing = (
-            Examples.of(read_images(folder, classes, parameters.image_size), classes)
-            for folder in (arguments.validation, arguments.testing)
-        )
-        lock = (arguments.study or Path()).parent / "dvc.lock"
-        files.require_digest(arguments.model, lock)
-        model = files.load(arguments.model)
-        files.require_shape(model, testing.images.size, len(classes), arguments.model)
-        logits = forward(model)
-
-        def probabilities_of(examples):
-            scores = predict(logits, examples.images, settings.batch_size)
-            return softmax(scores.astype(float), axis=1)
-
-        reports, run = arguments.reports, arguments.run or arguments.name
-        known = _predictions(validation, probabilities_of(validation), classes)
-        write_table(reports / f"validation/{run}.csv", known)
-        probabilities = probabilities_of(testing)
-        predictions = _predictions(testing, probabilities, classes)
-        write_table(reports / f"predictions/{run}.csv", predictions)
-        write_table(reports / f"roc/{run}.csv", roc_table(testing.labels, probabilities, classes))
-
-        images = Images.of(testing.images.index, classes, parameters.healthy_class)
-        metrics = headline(images, Answers(probabilities.argmax(axis=1), probabilities))
-        write_json(reports / f"metrics/{run}.json", {arguments.name: metrics})
-        if arguments.pictures:
-            table = predictions[["path", "actual", "predicted"]].assign(
-                correct=predictions["actual"] == predictions["predicted"],
-                confidence=probabilities.max(axis=1),
-            )
-            wrong = _surest(table[~table["correct"]]).head(MISTAKES)
-            slices = testing.images.images(wrong.index)
-            write_gallery(arguments.pictures / "mistakes" / run, wrong, slices)
-            folder = arguments.pictures / "grad_cam" / run
-            _write_heat_maps(folder, table, model, testing.images, classes)
-        done(f"{len(images.actual)} images, accuracy {metrics['accuracy']:.3f}")
-
-
-def _predictions(examples: Examples, probabilities: np.ndarray, classes: list[str]) -> pd.DataFrame:
-    index = examples.images.index
-    return pd.DataFrame(
-        {
-            "path": index["source"],
-            "cluster": index["cluster"],
-            "actual": index["label"],
-            "predicted": np.array(classes)[probabilities.argmax(axis=1)],
-            **dict(zip(classes, probabilities.T, strict=True)),
+        sets = {
+            "validation": read_images(arguments.validation, classes, parameters.image_size),
+            "predictions": read_images(arguments.testing, classes, parameters.image_size),
         }
-    )
+        require_digest(arguments.model, (arguments.study or Path()).parent / "dvc.lock")
+        model = files.load(arguments.model)
+        files.require_shape(model, parameters.image_size, len(classes), arguments.model)
+        logits, reports, run = forward(model), arguments.reports, arguments.run or arguments.name
+        for kind, images in sets.items():
+            probabilities = predict_probabilities(logits, images, settings.batch_size)
+            predictions = predictions_table(images.index, probabilities, classes)
+            write_table(reports / f"{kind}/{run}.csv", predictions)
 
-
-def _surest(answers: pd.DataFrame) -> pd.DataFrame:
-    return answers.sort_values(["confidence", "path"], ascending=[False, True])
-
-
-def _write_heat_maps(
-    folder: Path, answers: pd.DataFrame, model, testing: ImageSet, classes: list[str]
-) -> None:
-    """Show what speaks for the surest right and the surest wrong answer in each class."""
-    shown = _surest(answers).groupby(["actual", "correct"], sort=True).head(1)
-    shown = shown.sort_values(["actual", "correct"], ascending=[True, False])
-    pixels = testing.images(shown.index)
-    heat = grad_cam(model, pixels, pd.Index(classes).get_indexer(shown["predicted"]))
-    height, width = heat.shape[1:]
-    write_gallery(folder, shown.assign(height=height, width=width), map(overlay, pixels, heat))
+        testing = Images.of(images.index, classes, parameters.healthy_class)
+        curves = roc_table(testing.actual, probabilities, classes)
+        write_table(reports / f"roc/{run}.csv", curves)
+        metrics = headline(testing, Answers(probabilities.argmax(axis=1), probabilities))
+        write_json(reports / f"metrics/{run}.json", {arguments.name: metrics})
+        if pictures := arguments.pictures:
+            write_mistakes(pictures / "mistakes" / run, predictions, images, classes)
+            write_heat_maps(pictures / "grad_cam" / run, predictions, images, model, classes)
+        done(f"{len(images)} images, accuracy {metrics['accuracy']:.3f}")
 
 
 if __name__ == "__main__":

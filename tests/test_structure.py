@@ -30,10 +30,11 @@ BY_NAME = {  # what a module imports without saying so in an import
 ROOMS_BELOW = {  # an import goes downwards only; a room of one module stands for itself
     "report": {"report", "assessment", "params", "storage"},
     "assessment": {"assessment", "storage"},
-    "models": {"models", "params", "storage"},  # params for the type of settings
+    "models": {"models", "gallery", "params", "storage"},  # params for the type of settings
     "phantom": {"phantom", "storage"},
     "data": {"data", "parallel", "storage"},
     "params": {"data", "storage"},
+    "gallery": {"storage"},
     "parallel": set(),
     "storage": set(),
     "console": set(),

@@ -1,12 +1,15 @@
 """What is true of a set of images, what a classifier says of them, and its figures."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from brain_mri.assessment.calibration import fit_temperature, scale
+from brain_mri.assessment.predictions import read_predictions
 from brain_mri.assessment.threshold import choose_threshold
 from brain_mri.assessment.weighted import (
     area_under_roc,
@@ -82,17 +85,41 @@ class Answers:
         Of the scaled probabilities.
     threshold : float, optional
         On the probability of the healthy class, scaled where there is a temperature.
+    validation_sensitivity : float, optional
+        Share of the tumours of validation that the threshold finds.
     """
 
     predicted: np.ndarray
     probabilities: np.ndarray | None = None
     temperature: float | None = None
     threshold: float | None = None
+    validation_sensitivity: float | None = None
+
+    @classmethod
+    def of_labels(cls, labels: Iterable[str], classes: list[str]) -> "Answers":
+        """Take the predicted classes by their names."""
+        return cls(pd.Index(classes).get_indexer(labels))
+
+    @classmethod
+    def read(cls, path: str | Path, classes: list[str], index: pd.DataFrame) -> "Answers":
+        """Read what a model answered on the images of this index of an image set."""
+        table = read_predictions(path, classes, index)
+        answers = cls.of_labels(table["predicted"], classes)
+        return replace(answers, probabilities=table[classes].to_numpy(float))
 
     @cached_property
     def scaled(self) -> np.ndarray | None:
         """The probabilities at the temperature, (n, classes), where there is one."""
         return None if self.temperature is None else scale(self.probabilities, self.temperature)
+
+    def as_settled(self, seen: "Answers") -> "Answers":
+        """Give these answers with what was settled by the same model's answers on validation."""
+        return replace(
+            self,
+            temperature=seen.temperature,
+            threshold=seen.threshold,
+            validation_sensitivity=seen.validation_sensitivity,
+        )
 
     def healthy_probability(self, images: Images) -> np.ndarray:
         """Give the probability that the threshold is on, (n,)."""
@@ -113,7 +140,12 @@ def settle(
     if images.healthy_class is None:
         return answers
     scores = answers.healthy_probability(images)
-    return replace(answers, threshold=choose_threshold(scores, images.ill, target_sensitivity))
+    threshold = choose_threshold(scores, images.ill, target_sensitivity)
+    answers = replace(answers, threshold=threshold)
+    if threshold is None:
+        return answers
+    found = answers.called_ill(images)[images.ill].mean().item()
+    return replace(answers, validation_sensitivity=found)
 
 
 def recommend(images: Images, models: dict[str, Answers]) -> dict:

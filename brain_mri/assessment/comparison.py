@@ -22,7 +22,7 @@ from brain_mri.assessment.intervals import (
     percentile_interval,
     proportion_interval,
 )
-from brain_mri.assessment.look_up import LOOK_UP, MAJORITY
+from brain_mri.assessment.look_up import LOOK_UP
 from brain_mri.assessment.pairs import (
     bootstrap_p,
     holm,
@@ -87,25 +87,28 @@ def measure(
 def compare(
     images: Images,
     models: dict[str, Answers],
-    look_up: Answers,
-    majority: Answers,
+    others: dict[str, Answers],
     *,
     bins: int,
     resamples: int,
     seed: int,
+    target_sensitivity: float,
 ) -> dict:
-    """Compare models with each other, with the look-up and with the majority class.
+    """Compare models with each other and with what needs no model.
 
     Parameters
     ----------
     images : Images
     models : dict of str to Answers
         With probabilities and, where wanted, a temperature and a threshold.
-    look_up, majority : Answers
+    others : dict of str to Answers
+        As of :func:`brain_mri.assessment.baselines.baselines`.
     bins : int
         Of the calibration error.
     resamples, seed : int
         Of the one bootstrap behind every interval and every paired difference.
+    target_sensitivity : float
+        That the thresholds were settled for.
 
     Returns
     -------
@@ -114,7 +117,6 @@ def compare(
         ``confidence``, ``classifiers``, ``pairs``, ``calibration`` and, with a healthy class,
         ``threshold``. An interval is ``value``, ``low`` and ``high``, None where it does not exist.
     """
-    others = {LOOK_UP: look_up, MAJORITY: majority}
     measured = measure(images, models | others, bins=bins, resamples=resamples, seed=seed)
     classifiers = {name: classifier_section(found) for name, found in measured.items()}
     pairs = pairs_section(list(combinations([*models, LOOK_UP], 2)), measured, classifiers)
@@ -134,7 +136,10 @@ def compare(
         "calibration": {name: calibration_section(measured[name], bins) for name in models},
     }
     if images.healthy_class is not None:
-        content["threshold"] = {name: threshold_section(measured[name]) for name in models}
+        content["threshold"] = {
+            "target_sensitivity": target_sensitivity,
+            "models": {name: threshold_section(measured[name]) for name in models},
+        }
     return content
 
 
@@ -284,6 +289,7 @@ def threshold_section(found: Measured) -> dict:
         "specificity": UNKNOWN,
         "missed_tumours": None,
         "false_alarms": None,
+        "validation_sensitivity": answers.validation_sensitivity,
     }
     wrong = {"sensitivity": "missed_tumours", "specificity": "false_alarms"}
     for name, (right, whole) in threshold_proportions(images, answers).items():

@@ -1,4 +1,4 @@
-"""What a model answered on a set of images, as evaluate wrote it."""
+"""What a model answered on a set of images, as evaluate writes it."""
 
 from pathlib import Path
 
@@ -7,6 +7,29 @@ import pandas as pd
 
 from brain_mri.errors import InputError
 from brain_mri.storage import damaged, read_table
+
+
+def predictions_table(
+    index: pd.DataFrame, probabilities: np.ndarray, classes: list[str]
+) -> pd.DataFrame:
+    """Tell what a model answered, in the form that :func:`read_predictions` reads.
+
+    Parameters
+    ----------
+    index : DataFrame
+        Of an image set.
+    probabilities : ndarray (n, classes), float
+    classes : list of str
+    """
+    return pd.DataFrame(
+        {
+            "path": index["source"],
+            "cluster": index["cluster"],
+            "actual": index["label"],
+            "predicted": np.array(classes)[probabilities.argmax(axis=1)],
+            **dict(zip(classes, probabilities.T, strict=True)),
+        }
+    )
 
 
 def read_predictions(

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy.stats import ttest_1samp
 
 from brain_mri.assessment.intervals import CONFIDENCE, cluster_bootstrap, percentile_interval
-from brain_mri.assessment.pairs import bootstrap_p, holm, verdict
+from brain_mri.assessment.pairs import SIGNIFICANT, bootstrap_p, holm, verdict
 from brain_mri.assessment.weighted import averages, class_scores, share
 
 TROUBLES = ("collapse", "saturation")
@@ -18,9 +19,7 @@ Run = tuple[str, int]  # arm and seed
 
 
 def measure_runs(
-    predicted: Mapping[Run, np.ndarray],
-    actual: np.ndarray,
-    cluster: np.ndarray,
+    predictions: Mapping[Run, pd.DataFrame],
     classes: list[str],
     healthy_class: str | None,
     resamples: int,
@@ -30,11 +29,8 @@ def measure_runs(
 
     Parameters
     ----------
-    predicted : mapping of (arm, seed) to ndarray (n,), int
-        Index of the class.
-    actual : ndarray (n,), int
-    cluster : ndarray (n,), int
-        Twin cluster.
+    predictions : mapping of (arm, seed) to DataFrame
+        As of :func:`brain_mri.assessment.predictions.read_predictions`, of the same images.
     classes : list of str
     healthy_class : str or None
         With it, ``sensitivity`` to a tumour is measured too.
@@ -46,6 +42,10 @@ def measure_runs(
     values : dict of (measure, arm, seed) to float
     draws : dict of (measure, arm, seed) to ndarray (resamples,)
     """
+    number_of = pd.Index(classes).get_indexer
+    truth = next(iter(predictions.values()))
+    actual = number_of(truth["actual"])
+    predicted = {run: number_of(table["predicted"]) for run, table in predictions.items()}
 
     def figures(weights):
         found = {}
@@ -60,7 +60,91 @@ def measure_runs(
                 found["sensitivity", arm, number] = share(called_ill, actual != healthy, weights)
         return found
 
-    return cluster_bootstrap(figures, cluster, resamples, seed)
+    return cluster_bootstrap(figures, truth["cluster"].to_numpy(), resamples, seed)
+
+
+@dataclass(frozen=True)
+class Arms:
+    """What a study found of its arms, by measure.
+
+    Attributes
+    ----------
+    arms : dict of str to DataFrame
+        As of :func:`arm_table`.
+    differences : dict of str to DataFrame
+        As of :func:`contrast_table`.
+    """
+
+    arms: dict[str, pd.DataFrame]
+    differences: dict[str, pd.DataFrame]
+
+    def summary(self, reference: str) -> dict:
+        """Give what the report prints of each measure: reference, other arms, factors."""
+        found: dict = {"references": {}, "arms": {}, "factors": {}}
+        for measure, table in self.arms.items():
+            tested = self.differences[measure]
+            merged = table.merge(tested, left_on="arm", right_on="contrast")
+            found["references"][measure] = table[table["arm"] == reference].to_dict("records")[0]
+            found["arms"][measure] = merged.to_dict("records")
+            rest = tested[~tested["contrast"].isin(table["arm"])]
+            found["factors"][measure] = rest.to_dict("records")
+        return found | {"few_seeds": FEW_SEEDS, "alpha": SIGNIFICANT}
+
+    def figures(self) -> dict[str, dict]:
+        """Give the mean and spread of each arm by measure, for DVC to show and compare."""
+        found: dict[str, dict] = {}
+        for measure, table in self.arms.items():
+            for row in table.to_dict("records"):
+                figures = {"mean": row["mean"], "spread": row["spread"]}
+                found.setdefault(row["arm"], {})[measure] = figures
+        return found
+
+    def contrasts(self) -> pd.DataFrame:
+        """Give the differences in one table, with their ``measure``."""
+        return pd.concat(self.differences, names=["measure"]).reset_index("measure")
+
+
+def compare_arms(
+    values: Mapping[tuple[str, str, int], float],
+    draws: Mapping[tuple[str, str, int], np.ndarray],
+    reference: str,
+    factors: Mapping[str, list[str]],
+    seed: int,
+) -> Arms:
+    """Put every measure of every arm in figures, and test what differs between them.
+
+    Parameters
+    ----------
+    values, draws : mapping of (measure, arm, seed)
+        As of :func:`measure_runs`.
+    reference : str
+    factors : mapping of str to list of str
+        See :func:`contrasts` for these.
+    seed : int
+        Of the resamples of seeds.
+    """
+    measures = list(dict.fromkeys(measure for measure, _, _ in values))
+    wanted = contrasts(list(dict.fromkeys(arm for _, arm, _ in values)), reference, factors)
+    return Arms(
+        {measure: arm_table(values, measure) for measure in measures},
+        {measure: contrast_table(values, draws, measure, wanted, seed) for measure in measures},
+    )
+
+
+def runs_table(
+    values: Mapping[tuple[str, str, int], float], ended: Mapping[Run, dict]
+) -> pd.DataFrame:
+    """Give one row per run: ``arm``, ``seed``, each measure, and how training ``ended``."""
+    measures = list(dict.fromkeys(measure for measure, _, _ in values))
+    return pd.DataFrame(
+        {
+            "arm": arm,
+            "seed": seed,
+            **{measure: values[measure, arm, seed] for measure in measures},
+            "ended": found["verdict"],
+        }
+        for (arm, seed), found in ended.items()
+    )
 
 
 def arm_table(values: Mapping[tuple[str, str, int], float], measure: str) -> pd.DataFrame:

@@ -1,15 +1,12 @@
 """Model files: written in a canonical form, checked before they are used."""
 
-import hashlib
 import json
 import math
-import os
 import zipfile
 from pathlib import Path
 
 import keras
 import pandas as pd
-from ruamel.yaml import YAML
 
 from brain_mri.errors import InputError, one_line
 from brain_mri.storage import written_aside
@@ -33,29 +30,6 @@ def save(model: keras.Model, path: str | Path) -> None:
         with zipfile.ZipFile(aside, "w") as archive:
             for name, content in members.items():
                 archive.writestr(zipfile.ZipInfo(name, EPOCH), content)
-
-
-def require_digest(path: str | Path, lock: str | Path) -> None:
-    """Raise InputError unless a file is the one that a dvc.lock names as a stage's output."""
-    path, lock = Path(path), Path(lock)
-    try:
-        stages = YAML(typ="safe").load(lock.read_text(encoding="utf-8"))["stages"].values()
-        digests = {out["path"]: out["md5"] for stage in stages for out in stage.get("outs", [])}
-    except Exception:  # whatever the YAML library, or content of another shape, raises
-        raise InputError(
-            f"{lock} is missing or damaged, so that nothing tells whether {path.as_posix()} is the "
-            "model that was trained; `git checkout` or `dvc repro` brings it"
-        ) from None
-    name = Path(os.path.relpath(path, lock.parent)).as_posix()
-    if name not in digests:
-        raise InputError(f"{lock} does not name {path.as_posix()}; run `dvc repro` to train it")
-    with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, "md5").hexdigest()  # which is DVC's
-    if digest != digests[name]:
-        raise InputError(
-            f"{path.as_posix()} is not the model that was trained: its digest is not the one in "
-            f"{lock}; remove it and run `dvc repro`"
-        )
 
 
 def load(path: str | Path) -> keras.Model:

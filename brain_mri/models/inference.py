@@ -6,6 +6,7 @@ from functools import partial
 import keras
 import numpy as np
 import tensorflow as tf
+from scipy.special import softmax
 
 from brain_mri.storage import ImageSet
 
@@ -48,6 +49,11 @@ def predict(values: Callable, images: ImageSet, batch_size: int) -> np.ndarray:
     return np.concatenate(
         [values(images.images(rows[start : start + batch_size])).numpy() for start in starts]
     )
+
+
+def predict_probabilities(logits: Callable, images: ImageSet, batch_size: int) -> np.ndarray:
+    """Give the probability of each class, (n, classes), of every image of a set."""
+    return softmax(predict(logits, images, batch_size).astype(float), axis=1)
 
 
 def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:

@@ -21,7 +21,7 @@ def read_gallery(
     Parameters
     ----------
     folder : str or Path
-        As :func:`brain_mri.data.gallery.write_gallery` wrote it. Git has no pictures; where DVC
+        As :func:`brain_mri.gallery.write_gallery` wrote it. Git has no pictures; where DVC
         has not brought them either there is no such folder.
     columns, numbers : iterable of str
         As of :func:`brain_mri.storage.read_table`.

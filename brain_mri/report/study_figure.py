@@ -6,6 +6,24 @@ from matplotlib import style
 
 from brain_mri.assessment.replicates import FEW_SEEDS, student
 from brain_mri.report.drawing import COLOURS, GREY, STYLE, Words, forest, handle, interval, svg
+from brain_mri.report.language import Language
+
+
+def study_figure(table: pd.DataFrame, measure: str, reference: str, code: str) -> str:
+    """Draw the runs of a study by one measure, the reference first; see :func:`replicates`.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``arm``, ``seed`` and each measure.
+    measure, reference : str
+    code : {"en", "fr"}
+        The language.
+    """
+    words = Language(code).words
+    table = table.sort_values("arm", key=lambda arms: arms != reference, kind="stable")
+    table = table.rename(columns={measure: "value"})
+    return replicates(table, words["figures"], words["measures"][measure])
 
 
 def replicates(table: pd.DataFrame, words: Words, label: str) -> str:

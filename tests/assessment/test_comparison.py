@@ -40,8 +40,12 @@ def certain(predicted, classes=4):
 
 def compared(truth, models, look_up=None, resamples=200, bins=10):
     first = Answers(np.zeros(len(truth.actual), int))
-    others = Answers(first.predicted if look_up is None else look_up), first
-    return compare(truth, models, *others, bins=bins, resamples=resamples, seed=1)
+    others = {
+        "look_up": Answers(first.predicted if look_up is None else look_up),
+        "majority": first,
+    }
+    how = {"bins": bins, "resamples": resamples, "seed": 1, "target_sensitivity": 0.99}
+    return compare(truth, models, others, **how)
 
 
 def intervals_in(content):
@@ -230,7 +234,7 @@ def test_a_threshold_is_settled_on_validation_and_costs_what_testing_shows():
     scores = [0.1, 0.8, 0.6, 0.5, 0.9]
     probabilities = np.array([[(1 - p) / 2, (1 - p) / 2, p, 0] for p in scores])
     tested = replace(settled, predicted=probabilities.argmax(axis=1), probabilities=probabilities)
-    found = compared(truth, {"m": tested})["threshold"]["m"]
+    found = compared(truth, {"m": tested})["threshold"]["models"]["m"]
     assert found["missed_tumours"] == 1
     assert found["false_alarms"] == 1
     assert found["sensitivity"]["value"] == pytest.approx(2 / 3)
@@ -257,7 +261,7 @@ def test_validation_without_a_tumour_settles_no_threshold():
     assert settled.threshold is None
     truth = images([0, 1, 2])
     tested = replace(model(truth.actual, 1, 0), temperature=settled.temperature)
-    found = compared(truth, {"m": tested})["threshold"]["m"]
+    found = compared(truth, {"m": tested})["threshold"]["models"]["m"]
     assert found["threshold"] is found["missed_tumours"] is found["sensitivity"]["value"] is None
 
 

@@ -1,6 +1,7 @@
 """A study's arms are compared over seeds and test images, seed by seed, as its design says."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import f1_score
 
@@ -27,8 +28,13 @@ def runs_of(right_shares, seeds=4, images=120):
     return actual, predicted
 
 
-def measured(actual, predicted, resamples=400):
-    return measure_runs(predicted, actual, np.arange(len(actual)), CLASSES, "well", resamples, 1)
+def measured(actual, predicted, resamples=400, healthy_class="well"):
+    truth = {"cluster": np.arange(len(actual)), "actual": np.array(CLASSES)[actual]}
+    predictions = {
+        run: pd.DataFrame(truth | {"predicted": np.array(CLASSES)[answers]})
+        for run, answers in predicted.items()
+    }
+    return measure_runs(predictions, CLASSES, healthy_class, resamples, 1)
 
 
 def test_every_run_is_measured_as_scikit_learn_does():
@@ -125,15 +131,13 @@ def test_students_interval_is_the_textbooks():
 
 
 def test_without_an_ill_image_there_is_no_sensitivity():
-    values, _ = measure_runs(
-        {("a", 1): np.ones(9, int)}, np.ones(9, int), np.arange(9), CLASSES, "well", 9, 1
-    )
+    values, _ = measured(np.ones(9, int), {("a", 1): np.ones(9, int)}, resamples=9)
     assert {measure for measure, _, _ in values} == {"accuracy", "macro_f1"}
 
 
 def test_without_a_healthy_class_there_is_no_sensitivity():
     actual, predicted = runs_of({"a": 0.7, "bb": 0.5})
-    values, _ = measure_runs(predicted, actual, np.arange(120), CLASSES, None, 100, 1)
+    values, _ = measured(actual, predicted, resamples=100, healthy_class=None)
     assert {measure for measure, _, _ in values} == {"accuracy", "macro_f1"}
 
 

@@ -1,11 +1,7 @@
 """A model file is the same bytes for the same model, and a bad one is refused in a sentence."""
 
-import hashlib
-from pathlib import Path
-
 import numpy as np
 import pytest
-import yaml
 
 from brain_mri.errors import InputError
 from brain_mri.models import building, files
@@ -46,28 +42,6 @@ def test_layers_are_listed_with_shapes_and_parameters(model):
     assert table["parameters"].sum() == files.count_parameters(model)["total"]
     assert files.count_parameters(model)["trainable"] < files.count_parameters(model)["total"]
     assert "MaxPooling2D" in set(table["kind"])
-
-
-@pytest.mark.parametrize("text", [None, "", "- a list", "stages: {train: {outs: [1]}}", "\x00"])
-def test_without_a_lock_that_says_so_no_model_is_trusted(tmp_path, text):
-    if text is not None:
-        (tmp_path / "dvc.lock").write_text(text)
-    with pytest.raises(InputError, match="is missing or damaged"):
-        files.require_digest(tmp_path / "model.keras", tmp_path / "dvc.lock")
-
-
-def test_a_model_is_trusted_if_the_lock_names_its_digest(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    Path("model.keras").write_bytes(b"weights")
-    digest = hashlib.md5(b"weights").hexdigest()
-    lock = {"stages": {"train": {"outs": [{"path": "model.keras", "md5": digest}]}, "report": {}}}
-    Path("dvc.lock").write_text(yaml.safe_dump(lock))
-    files.require_digest("model.keras", "dvc.lock")
-    with pytest.raises(InputError, match="does not name other"):
-        files.require_digest("other.keras", "dvc.lock")
-    Path("model.keras").write_bytes(b"weighty")
-    with pytest.raises(InputError, match="its digest is not the one in"):
-        files.require_digest("model.keras", "dvc.lock")
 
 
 def load_model(path):

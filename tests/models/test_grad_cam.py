@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from brain_mri.models import building, runtime
+from brain_mri.models.answer_pictures import SMALLEST, overlay
 from brain_mri.models.grad_cam import grad_cam
-from brain_mri.models.overlay import SMALLEST, overlay
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ import yaml
 
 from brain_mri.assessment.roc import roc_table
 from brain_mri.data.findings import twin_pairs
-from brain_mri.data.gallery import write_gallery
+from brain_mri.gallery import write_gallery
 from brain_mri.storage import write_images, write_json, write_table
 from stages import compare
 

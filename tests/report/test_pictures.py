@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from brain_mri.data.gallery import write_gallery
 from brain_mri.errors import InputError
+from brain_mri.gallery import write_gallery
 from brain_mri.report.pictures import read_gallery
 
 START = "data:image/png;base64,"
