@@ -20,7 +20,6 @@ import numpy as np
 import pytest
 from conftest import paths_below
 
-from brain_mri import parallel
 from brain_mri.data.twins import find_twins
 from brain_mri.errors import InputError
 from brain_mri.parallel import map_in_order
@@ -126,8 +125,8 @@ def cluster(reproduced, tmp_path_factory):
 def impatient(tmp_path, monkeypatch):
     """Wait a second only, in a folder where a test can leave its files."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(parallel, "CONNECT", 1)
-    monkeypatch.setattr(parallel, "LOST", 1)
+    monkeypatch.setattr("brain_mri.cluster.CONNECT", 1)
+    monkeypatch.setattr("brain_mri.cluster.LOST", 1)
 
 
 @pytest.fixture
@@ -219,7 +218,7 @@ def test_results_that_a_killed_worker_held_are_made_again(bare):
 
 def test_the_scheduler_holds_no_more_than_is_in_flight(cluster, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(parallel, "IN_FLIGHT", 12)
+    monkeypatch.setattr("brain_mri.parallel.IN_FLIGHT", 12)
     found = map_in_order(lambda n: n, range(500), "test", chunksize=2, compute=cluster.address)
     taken = []
     for n in found:
@@ -288,12 +287,14 @@ def test_where_no_scheduler_answers_a_sentence_says_so(impatient, who):
 
 
 def test_a_stage_gives_an_absent_scheduler_ten_seconds_and_ends_with_one_line(cluster, tmp_path):
+    from brain_mri.cluster import CONNECT  # not above, since it needs Dask
+
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{listening.getsockname()[1]}"
         project = cluster.project.copy(tmp_path / "my project é")
         project.set(compute=address)
-        assert parallel.CONNECT == 10
+        assert CONNECT == 10
         said = project.run(*f"python -m stages.{AUDIT}".split(), succeeds=False)
     assert said.count("\n") == 1
     assert said.startswith(f"audit: compute is '{address}', but no Dask scheduler answers there (")
@@ -325,7 +326,7 @@ def test_a_scheduler_that_is_killed_ends_a_stage_with_one_line(breakable):
 
 
 def test_an_item_that_kills_its_workers_ends_with_a_sentence(bare, monkeypatch):
-    monkeypatch.setattr(parallel, "LOST", 60)
+    monkeypatch.setattr("brain_mri.cluster.LOST", 60)
     bare.start_worker(nanny="--nanny")  # which starts it anew
     said = sentence(bare.address, lambda n: os._exit(1), [0])
     assert "4 workers of " in said
@@ -372,6 +373,7 @@ def test_a_worker_that_does_not_share_the_folder_is_named(bare, tmp_path):
 
 def test_without_dask_a_sentence_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
+    monkeypatch.delitem(sys.modules, "brain_mri.cluster", raising=False)
     said = sentence("tcp://127.0.0.1:8786")
     assert said == "compute is 'tcp://127.0.0.1:8786', which needs Dask; `make cluster` installs it"
 
