@@ -1,6 +1,7 @@
 """The pipeline reruns what changed code touches, and the house keeps its plan."""
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,12 @@ def test_imports_of_a_room_go_downwards_and_never_to_a_stage(path):
         top, below = Path(imported).parts[:2]
         assert top == "brain_mri"
         assert below.removesuffix(".py") in ROOMS_BELOW[room]
+
+
+def test_no_two_modules_of_brain_mri_share_a_name():
+    paths = [Path(path) for path in MODULES if path.startswith("brain_mri/")]
+    names = [path.parent.name if path.stem == "__init__" else path.stem for path in paths]
+    assert [name for name, times in Counter(names).items() if times > 1] == []
 
 
 def test_tensorflow_is_imported_by_models_alone():

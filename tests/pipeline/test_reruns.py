@@ -40,7 +40,7 @@ def test_nothing_is_rerun_where_nothing_has_changed(project):
     [
         ("brain_mri/report/words/en.yaml", '"Accuracy"', '"Share right"'),
         ("brain_mri/report/templates/page.css", "body", "/* as wide as can be */ body"),
-        ("brain_mri/report/sections/models.py", '"#cfe3f5"', '"#cfe3ff"'),
+        ("brain_mri/report/sections/models_section.py", '"#cfe3f5"', '"#cfe3ff"'),
     ],
 )
 def test_a_word_a_style_or_a_colour_reruns_the_report_alone(project, name, old, new):

@@ -7,7 +7,7 @@ import pytest
 from made_up import INCEPTION, LAYERS, layers
 
 from brain_mri.report.language import Language
-from brain_mri.report.sections.models import architecture
+from brain_mri.report.sections.models_section import architecture
 
 WORDS = Language("en").words["figures"]
 

@@ -13,14 +13,14 @@ from scipy import stats
 
 from brain_mri import report
 from brain_mri.report.drawing import short
-from brain_mri.report.sections.answers import confusion_matrix, roc_curves
-from brain_mri.report.sections.calibration import reliability
-from brain_mri.report.sections.comparison import differences
-from brain_mri.report.sections.data import class_balance, flow_diagram
-from brain_mri.report.sections.learning import learning_curves
-from brain_mri.report.sections.models import architecture
-from brain_mri.report.sections.results import intervals, recalls
-from brain_mri.report.sections.signals import signals_by_layer, signals_over_time
+from brain_mri.report.sections.answers_section import confusion_matrix, roc_curves
+from brain_mri.report.sections.calibration_section import reliability
+from brain_mri.report.sections.comparison_section import differences
+from brain_mri.report.sections.data_section import class_balance, flow_diagram
+from brain_mri.report.sections.learning_section import learning_curves
+from brain_mri.report.sections.models_section import architecture
+from brain_mri.report.sections.results_section import intervals, recalls
+from brain_mri.report.sections.signals_section import signals_by_layer, signals_over_time
 from brain_mri.report.study_figure import replicates
 
 FOLDER = Path(report.__file__).parent / "words"

@@ -50,7 +50,7 @@ def code(tmp_path):
     for name in ("brain_mri", "stages"):
         shutil.copytree(ROOT / name, tmp_path / name)
     report = tmp_path / "brain_mri/report"
-    (report / "sections/sizes.py").write_text(MODULE)
+    (report / "sections/sizes_section.py").write_text(MODULE)
     (report / "templates/sizes.html.j2").write_text(TEMPLATE)
     for language, (heading, caption, label) in WORDS.items():
         path = report / f"words/{language}.yaml"
@@ -89,7 +89,7 @@ def test_a_module_a_template_and_words_are_a_section(made_up, code, language):
 
 
 def test_a_name_that_another_section_gives_is_refused(made_up, code):
-    module = code / "brain_mri/report/sections/sizes.py"
+    module = code / "brain_mri/report/sections/sizes_section.py"
     module.write_text(MODULE.replace("sizes_drawn", "flow_diagram"))
     done = report(made_up, code)
     assert done.returncode == 1
