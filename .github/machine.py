@@ -1,4 +1,4 @@
-"""Say on what else a Git revision's models were trained than those here; nothing where on the same.
+"""Say how the machine that trained a Git revision's models differs from this one's; else nothing.
 
 Usage, from the project's root: PYTHONPATH=. python .github/machine.py origin/main
 """

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints a pull request's summary, in Markdown: on what else a Git revision was trained, if so, then
+# Prints a pull request's summary, in Markdown: how the machine of a Git revision differs, if so, then
 # reports/report.md, then what changed against that revision. Usage: .github/summary.sh origin/main
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -4,10 +4,10 @@
     python benchmarks/large_set.py /tmp/large --images 10000            # some minutes
 
 From the project's root, on Linux. A set of so many slices of 128 x 128 is made in the folder given,
-which takes about 60 KB a slice. The limit is RLIMIT_DATA, which every process of a stage is under:
-the kernel refuses to give it more than so much memory of its own. A control that asks for more is
-run first, and must fail. The processes of a stage together are looked at five times a second; if
-they pass the limit, they are killed and the run ends. RLIMIT_AS (`ulimit -v`) would not do, since
+which takes about 60 KB per slice. The limit is RLIMIT_DATA, for every process of a stage: the
+kernel refuses to give it more than so much memory of its own. A control that asks for more is run
+first, and must fail. The processes of a stage together are looked at five times a second; if they
+pass the limit, they are killed and the run ends. RLIMIT_AS (`ulimit -v`) would not do, since
 TensorFlow maps far more than it uses. What is measured goes to benchmarks/readings/large_set.csv:
 
 seconds, cpu_seconds

@@ -252,14 +252,14 @@ def _reduction(medians: pd.Series, size: int, workers: int) -> tuple[float, floa
 
 
 # What is taken of machines that are not here: a GPU's operations and dollars, and for each layout
-# its GPUs, hosts, bytes a second between them, and seconds of a call. Nominal, not measured.
+# its GPUs, hosts, bytes per second between them, and seconds per call. Nominal, not measured.
 OPERATIONS, DOLLARS = 100e12, 3.0  # a second in bfloat16, a sixth of the nominal; an hour
 LAYOUTS = {
     "1 GPU": (1, 1, 1.0, 0.0),
     "8 GPUs of a host": (8, 1, 300e9, 50e-6),
     "64 GPUs of 8 hosts": (64, 8, 12.5e9, 200e-6),
 }
-FROM_DISK = 1e9  # bytes a second and host
+FROM_DISK = 1e9  # bytes per second, for each host
 SIDE, AN_IMAGE, A_JPEG = 256, 256**2, 27_000  # pixels; bytes, prepared and as of the public set
 
 
@@ -285,7 +285,7 @@ def predicted() -> str:
     stored = [f"{images * size / 1e12:.3g}" for images in (1e6, 1e8) for size in (A_JPEG, AN_IMAGE)]
     said = (
         f"\nModel_1 at {SIDE} x {SIDE} has {weights / 4e6:.1f} million weights and takes "
-        f"{operations / 1e9:.1f} GFLOP an image. Stored: {stored[0]} TB of files and {stored[1]} "
+        f"{operations / 1e9:.1f} GFLOP per image. Stored: {stored[0]} TB of files and {stored[1]} "
         f"TB prepared for 10⁶ images, {stored[2]} and {stored[3]} TB for 10⁸.\n"
     )
     return markdown(header, rows) + said
@@ -372,7 +372,7 @@ def large_set() -> str:
     ]
     said = [f"The largest set measured so far is of {rows['images'].max():,} images."]
     if grown:
-        said.append(f"From the smallest to it, memory grew by {', '.join(grown)} an image.")
+        said.append(f"From the smallest to it, memory grew per image by {', '.join(grown)}.")
     said.append(f"The audit found {'; '.join(found)}.")
     return table + "\n" + " ".join(said) + "\n"
 

@@ -15,7 +15,7 @@ SECONDS = 4  # that one reading takes at least
 
 
 def serve(step: Callable[[], None], images: int) -> None:
-    """Answer each line of standard input with a reading: images a second of a repeated step."""
+    """Answer each line of standard input with a reading: images per second of a repeated step."""
     step()
     step()
     print("ready", flush=True)

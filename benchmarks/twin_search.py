@@ -3,8 +3,8 @@
     python benchmarks/twin_search.py sartaj data/sartaj
     python benchmarks/twin_search.py "10,000 warped" /tmp/large/10000/data
 
-From the project's root, on a data set; /tmp/large is what benchmarks/large_set.py made. A row a way
-goes to benchmarks/readings/twin_search.csv:
+From the project's root, on a data set; /tmp/large is what benchmarks/large_set.py made. One row per
+way goes to benchmarks/readings/twin_search.csv:
 
 way
     `exact` registers every pair that the coarse correlation proposes, `nearest` the likest alone.

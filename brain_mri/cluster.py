@@ -36,7 +36,7 @@ class _Run(NamedTuple):
 
 @contextmanager
 def connect(address: str, title: str) -> Iterator[tuple[Callable, Callable, int]]:
-    """Have the workers of a Dask scheduler at hand.
+    """Connect to a Dask scheduler and its workers.
 
     Parameters
     ----------
@@ -135,11 +135,11 @@ def work(sent: bytes, run: bytes) -> list:
         return [function(item) for item in items]
 
 
-@cache  # once a run
+@cache  # once per run
 def _folder(run: bytes) -> str:
     """Give the folder where a run's paths start; InputError unless this worker is fit for it."""
     run, worker = pickle.loads(run), get_worker()
-    if worker.state.nthreads != 1:  # chdir and the threads of linear algebra are of a process
+    if worker.state.nthreads != 1:  # chdir, and threads of linear algebra, hold for a process
         raise InputError(
             f"the Dask worker {worker.address} has {worker.state.nthreads} threads; start it with "
             "--nthreads 1, and as many as there are cores"

@@ -46,8 +46,8 @@ def stage(name: str) -> Iterator[Callable[[str], None]]:
     try:
         if on_interrupt is not signal.SIG_IGN:
             signal.signal(signal.SIGINT, signal.default_int_handler)
-        # Modules stay to the end. To look for garbage in TensorFlow's, while they are imported,
-        # now and then, and at the very end, takes two seconds.
+        # Modules stay to the end. Looking for garbage in TensorFlow's, while they are imported, now
+        # and then, and at the very end, takes two seconds.
         gc.freeze()
         gc.enable()
         if DVC is not None:

@@ -32,7 +32,7 @@ def map_in_order(
     Parameters
     ----------
     function : callable
-        Of one item; it and the items can be pickled. On a cluster it may run twice for an item,
+        Takes one item. It and the items can be pickled. On a cluster it may run twice for an item,
         where a worker was lost; the paths it opens are read as from this process's folder.
     items : sequence
     title : str
@@ -130,8 +130,8 @@ def _set_up() -> None:
     A killed parent cannot tell it to.
     """
     Thread(target=_end_with_parent, daemon=True).start()
-    # glibc keeps what is freed, up to twice the largest block that it saw freed; before that,
-    # the kernel hands out the pages of every array anew, which was a seventh of the audit.
+    # glibc keeps what is freed, up to twice the largest block that it saw freed. Before that, the
+    # kernel hands out new pages for every array, which took a seventh of the audit's time.
     bytearray(32_000_000)
 
 

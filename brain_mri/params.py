@@ -54,8 +54,8 @@ DatasetName = Annotated[
     AfterValidator(lambda path: PurePosixPath(path).as_posix()),
 ]
 
-# A class becomes a column of predictions.csv, beside these or read like these, and a key of
-# splits.json beside `all`.
+# A class becomes a column of predictions.csv, next to these or read like these, and a key of
+# splits.json next to `all`.
 RESERVED = {"all", "cluster", "confidence", *TEXT}
 
 DEEPEST = 100  # levels of nesting in params.yaml
@@ -281,7 +281,7 @@ def load(path: str | Path = "params.yaml", study: str | Path | None = None) -> P
     path : str or Path
         The YAML file.
     study : str or Path, optional
-        Parameters of a study: its ``train`` goes over that of `path`, and its models stand instead.
+        Parameters of a study: its ``train`` goes over that of `path`, and its models replace those.
 
     Returns
     -------
@@ -338,7 +338,7 @@ def read_yaml(path: str | Path) -> dict:
         said = " ".join(filter(None, (error.context, error.problem)))
         where = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise InputError(f"{path} is not YAML: {one_line(said)}{where}") from None
-    # Beside its own errors, the library lets through what Python raises for the 13th month, a
+    # Besides its own errors, the library lets through what Python raises for the 13th month, a
     # number of 5000 digits, or `!!int` without a number.
     except Exception as error:
         raise InputError(f"{path} is not YAML: {one_line(error)}") from None

@@ -16,8 +16,8 @@ from filelock import FileLock
 from hypothesis import settings
 from ruamel.yaml import YAML
 
-settings.register_profile("whatever the machine does else", deadline=None)
-settings.load_profile("whatever the machine does else")
+settings.register_profile("whatever else the machine does", deadline=None)
+settings.load_profile("whatever else the machine does")
 
 ROOT = Path(__file__).parent.parent
 # Seconds instead of minutes: few small images, one epoch, and two models, which differ in whether

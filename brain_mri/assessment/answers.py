@@ -162,8 +162,8 @@ def recommend(images: Images, models: dict[str, Answers]) -> dict:
 def headline(images: Images, answers: Answers) -> dict[str, float | None]:
     """Give the few figures that a person compares models by, :data:`HEADLINE`.
 
-    Sensitivity needs a healthy class. None where a figure does not exist, as the sensitivity where
-    no image shows a tumour.
+    Sensitivity needs a healthy class. None where a figure does not exist, such as the sensitivity
+    where no image shows a tumour.
     """
     found = figures(images, answers, 1, np.ones(len(images.actual)))
     found[("loss", None)] = found["log_loss", None]
@@ -172,7 +172,7 @@ def headline(images: Images, answers: Answers) -> dict[str, float | None]:
 
 
 def proportions(images: Images, answers: Answers) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Give the measures that are a share of images: which, and of which, each (n,) bool."""
+    """Give the measures that are shares of images, as the part and the whole, each (n,) bool."""
     right = answers.predicted == images.actual
     found = {
         "accuracy": (right, np.ones(len(right), bool)),
@@ -189,7 +189,7 @@ def proportions(images: Images, answers: Answers) -> dict[str, tuple[np.ndarray,
 def threshold_proportions(
     images: Images, answers: Answers
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Give sensitivity and specificity by the threshold likewise; none without a threshold."""
+    """Give sensitivity and specificity by the threshold in the same way; none without one."""
     if answers.threshold is None:
         return {}
     called_ill = answers.called_ill(images)

@@ -1,4 +1,4 @@
-"""Whether a classifier's probabilities come true, and a temperature that brings them nearer."""
+"""Whether a classifier's probabilities come true, and a temperature that improves them."""
 
 import numpy as np
 import pandas as pd
@@ -55,8 +55,8 @@ def reliability(actual: np.ndarray, probabilities: np.ndarray, bins: int) -> pd.
     Returns
     -------
     DataFrame
-        A row a bin that has images: ``bin`` (from 1), its edges ``low`` and ``high``, ``images``,
-        their mean ``confidence`` and their ``accuracy``.
+        One row per bin that has images: ``bin`` (from 1), its edges ``low`` and ``high``,
+        ``images``, their mean ``confidence`` and their ``accuracy``.
     """
     confidence = probabilities.max(axis=1)
     images = pd.DataFrame(

@@ -176,8 +176,8 @@ def class_intervals(found: Measured, label: int) -> dict[str, Interval]:
         "f1": images.clusters(positive | called),
     }
     if found.answers.probabilities is not None:
-        # So many pairs of a cluster with the class and one without are independent trials of
-        # whether the former scores higher, and AUC is the probability of that.
+        # AUC is the probability that an image of the class scores higher than another image. Pairs
+        # of a cluster with the class and one without are independent trials of it: this many.
         clusters["auc"] = min(images.clusters(positive), images.clusters(~positive))
     if not positive.any():
         return dict.fromkeys(clusters, UNKNOWN)
@@ -216,7 +216,7 @@ def pairs_section(
     measured : dict of str to Measured
         By classifier.
     sections : dict of str to dict
-        By classifier, as of :func:`classifier_section`.
+        By classifier, as :func:`classifier_section` gives them.
 
     Returns
     -------
@@ -279,8 +279,8 @@ def calibration_section(found: Measured, bins: int) -> dict:
 def threshold_section(found: Measured) -> dict:
     """Give what a model's threshold costs on Testing; unknown if validation settled none.
 
-    The intervals are of the threshold as it is; that another validation set would have settled
-    another one is not in them.
+    The intervals take the threshold as it is. They do not show that another validation set would
+    have settled another one.
     """
     images, answers = found.images, found.answers
     content = {

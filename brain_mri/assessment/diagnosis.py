@@ -23,8 +23,8 @@ def diagnose(signals: pd.DataFrame, history: pd.DataFrame, counts: Collection[in
         With ``loss``, one row per epoch. Learning is judged by the training loss: what does not
         carry over to validation was still learned.
     counts : collection of int
-        Training images of each class. Who knows the classes' shares and nothing else has a loss
-        of their entropy.
+        Training images of each class. A model that knows the classes' shares and nothing else
+        has a loss equal to their entropy.
 
     Returns
     -------
@@ -75,7 +75,7 @@ def layer_signals(signals: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The rows of layers with an activation, but the softmax, with the figure
+        The rows of layers with an activation, except the softmax, with the figure
         of :func:`relative_spread` and ``extremes``, the share below and above the extremes of a
         bounded range (NaN for others).
     """

@@ -23,9 +23,9 @@ def cluster_bootstrap(
     """Measure figures on the images, and on resamples of their clusters.
 
     Whole clusters are drawn, since the images of one, twins of each other, are not independent:
-    drawing images would call the figures surer than they are (Davison and Hinkley 1997, Bootstrap
-    Methods and their Application, section 3.8). All figures are measured on the same resamples, so
-    that differences between them are paired.
+    drawing images would make the figures look surer than they are (Davison and Hinkley 1997,
+    Bootstrap Methods and their Application, section 3.8). All figures are measured on the same
+    resamples, so that differences between them are paired.
 
     Parameters
     ----------
@@ -98,10 +98,10 @@ def percentile_interval(value: float, draws: np.ndarray) -> Interval:
 def error_interval(value: float, draws: np.ndarray) -> Interval:
     """Give the interval of a mean of absolute errors, such as the expected calibration error.
 
-    Noise only adds to it, so that the images give more than the truth, and their resamples more
-    again: the percentile interval can lie above both. The lower bound is therefore that of the
-    basic (reverse percentile) interval, which takes the resamples' excess off; the upper bound
-    stays. So it is wider than needed rather than beside the truth.
+    Noise only adds to it. So the images give more than the truth, and their resamples more still:
+    the percentile interval can lie above both. The lower bound is therefore that of the
+    basic (reverse percentile) interval, which removes the resamples' excess; the upper bound
+    stays. So the interval is too wide rather than wrong.
     """
     found = percentile_interval(value, draws)
     if found["low"] is None:
@@ -115,10 +115,10 @@ def error_interval(value: float, draws: np.ndarray) -> Interval:
 def proportion_interval(value: float, draws: np.ndarray, clusters: int) -> Interval:
     """Give the interval of a proportion; near 0 and 1 it is no narrower than the exact one.
 
-    With every image right, so is every image of every resample, and the percentile interval would
-    be a point, as if certain; with all but a few it is too narrow still. There the interval
-    reaches over Clopper and Pearson's (1934, Biometrika 26:404) for the same share of so many
-    clusters, each counted once. Elsewhere a proportion of one cluster has no interval, since
+    If every image is right, so is every image of every resample, and the percentile interval would
+    be a point, as if certain; if all but a few are right, it is still too narrow. There the
+    interval also covers Clopper and Pearson's (1934, Biometrika 26:404) for the same share of so
+    many clusters, each counted once. Elsewhere a proportion of one cluster has no interval, since
     resamples show how clusters differ.
 
     Parameters

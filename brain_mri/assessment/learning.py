@@ -30,7 +30,7 @@ NOTABLE_FALL = 0.01  # of the best validation loss before, below which an epoch 
 
 
 def reading(history: pd.DataFrame) -> list[str]:
-    """Read learning curves as a person does who has seen many.
+    """Read learning curves as a person who has seen many does.
 
     Accuracy is that of training or of validation, whichever is higher, wherever it tells how much
     was learned: dropout lowers the training figure, which is no fault.
@@ -38,7 +38,7 @@ def reading(history: pd.DataFrame) -> list[str]:
     Parameters
     ----------
     history : DataFrame
-        A row an epoch: ``loss``, ``accuracy``, ``val_loss``, ``val_accuracy``, ``best`` (bool).
+        One row per epoch: ``loss``, ``accuracy``, ``val_loss``, ``val_accuracy``, ``best`` (bool).
 
     Returns
     -------

@@ -203,7 +203,7 @@ def contrast_table(
     clusters and, independently, seeds anew (the pigeonhole bootstrap of Owen 2007, Annals of
     Applied Statistics 1:386): it is of the difference on other images of this kind and with other
     seeds. Drawing n seeds anew makes their part too small by (n - 1) / n, and knows no tails beyond
-    them; so the interval reaches over Student's of the differences by seed, and p is the larger.
+    them. So the interval also covers Student's of the differences by seed, and p is the larger.
 
     Returns
     -------

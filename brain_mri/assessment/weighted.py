@@ -2,8 +2,8 @@
 
 A bootstrap draws images anew; an image's weight is how often it was drawn. Weights are (..., n), so
 that one call gives the figures of many resamples. With weights of one the figures are those of
-scikit-learn, with others those it gives for that ``sample_weight``. A figure that does not exist,
-such as the recall of a class of which no image was drawn, is NaN.
+scikit-learn; with others, those that it gives for this ``sample_weight``. A figure that does not
+exist, such as the recall of a class of which no image was drawn, is NaN.
 """
 
 import numpy as np

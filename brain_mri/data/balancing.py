@@ -85,7 +85,7 @@ def _plain(rows: np.ndarray) -> Balanced:
 
 
 def _changed(balanced: Balanced, labels: np.ndarray) -> Balanced:
-    """Have every image changed that was added."""
+    """Have every added image changed."""
     return balanced._replace(synthetic=np.arange(len(balanced.rows)) >= len(labels))
 
 

@@ -25,9 +25,9 @@ CONTROL = r"[\x00-\x1f\x7f-\x9f]"
 def require_dataset(folder: str | Path, classes: list[str]) -> None:
     """Raise InputError unless a data set is there with every class in both splits.
 
-    Names are compared letter by letter, on a file system that takes other cases for the same too.
-    Only Unicode's two ways to write an accent are one name, since nobody can see which it is, and
-    macOS and Linux write different ones.
+    Names are compared letter by letter, even on a file system that ignores case. Only Unicode's two
+    ways to write an accent count as the same: nobody can see the difference, and macOS and Linux
+    write different ones.
     """
     folder = Path(folder)
     said = f"dataset is '{folder.as_posix()}', but"
@@ -79,7 +79,7 @@ def _names(folder: Path) -> list[str]:
 
 
 def _alike(wanted: str, names: list[str]) -> str:
-    """Name what reads like a name but is written otherwise, and how; nothing if there is none."""
+    """Name what reads like a name but is written differently, and how; nothing if there is none."""
 
     def letters(name: str) -> str:
         name = unicodedata.normalize("NFKC", name).casefold()
@@ -102,7 +102,7 @@ def _alike(wanted: str, names: list[str]) -> str:
 
 
 def _listed(names: list[str]) -> str:
-    """List names; what does not print of them, such as a no-break space, is shown by its code."""
+    """List names; what does not print, such as a no-break space, is shown by its code."""
     shown = ", ".join(map(repr, names[:MOST_NAMES])) or "nothing"
     return shown + (f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else "")
 
@@ -133,7 +133,7 @@ def without_class(manifest: pd.DataFrame) -> dict[str, int]:
 def require_trackable(folder: str | Path) -> None:
     """Raise InputError if a file is there that DVC cannot read, since it then reads none.
 
-    It stops at a link that leads nowhere or a name that is not UTF-8, and waits for ever on a pipe.
+    It stops at a link that leads nowhere or a name that is not UTF-8, and waits forever on a pipe.
     """
     for path, problem in _walk(Path(folder)):
         shown = _shown(path)
@@ -243,12 +243,12 @@ def _problem(entry: os.DirEntry) -> str | None:
         return unreadable(error)
     if stat.S_ISDIR(mode):
         return LINKED_FOLDER
-    # Opening a pipe would wait for ever.
+    # Opening a pipe would wait forever.
     return None if stat.S_ISREG(mode) else "not a regular file"
 
 
 def unreadable(error: OSError) -> str:
-    """Give the reason that a file which cannot be opened is refused for."""
+    """Give the reason why a file that cannot be opened is refused."""
     return f"unreadable: {error.strerror.lower()}"
 
 

@@ -23,7 +23,7 @@ def conflicting(manifest: pd.DataFrame) -> pd.DataFrame:
 
 
 def summarise(manifest: pd.DataFrame, classes: list[str]) -> dict:
-    """Count what the audit found: images, but for those called files or clusters.
+    """Count what the audit found: images, except for those counts named files or clusters.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ from brain_mri.report.language import Language
 from brain_mri.report.reading import Reports
 
 STANDINGS = {"higher": "ahead", "lower": "behind", "undecided": "open"}  # by verdict
-# What training.json tells of a model and its training; the rest is what that was done on and with.
+# What training.json tells of a model and its training. The rest tells of the machine and software.
 TRAINING = {"architecture", "activation", "data", "images", "class_counts", "seed", "updates"}
 TRAINING |= {"epochs", "seen", "best_epoch", "val_loss", "val_accuracy", "parameters"}
 
@@ -233,7 +233,7 @@ def _words(value) -> str:
 
 
 def machines(training: dict[str, dict]) -> list[tuple[list[str], dict[str, str]]]:
-    """Name the models that were trained on and with the same, and that; mostly one group."""
+    """Group the models by the machine and software of their training; mostly there is one group."""
     found: list[tuple[list[str], dict[str, str]]] = []
     for name, record in training.items():
         own = machine(record)

@@ -88,7 +88,7 @@ def test_a_model_that_is_always_right_is_not_certain_to_be():
     for interval in scores + averages:
         assert interval["value"] == interval["high"] == 1
         assert 0.75 < interval["low"] < 0.95
-    # 20 images a class: recall 0.025^(1/20) = 0.832; of F1 that is the bound of J, so 2J / (1 + J).
+    # 20 images per class: recall 0.025^(1/20) = 0.832. Of F1 that bounds J, so 2J / (1 + J).
     glioma = found["per_class"]["glioma"]
     assert glioma["recall"]["low"] == pytest.approx(0.8316, abs=1e-4)
     assert glioma["f1"]["low"] == pytest.approx(2 * 0.8316 / 1.8316, abs=1e-4)

@@ -55,7 +55,7 @@ def test_intervals_over_clusters_hold_the_truth_and_over_images_do_not():
 def test_intervals_of_the_calibration_error_hold_the_truth_and_percentiles_alone_do_not():
     # Confidence 0.55, 0.65, ... 0.95, each 0.05 too high: an expected calibration error of 0.05.
     generator = np.random.default_rng(0)
-    mended = alone = 0
+    corrected = alone = 0
     for seed in range(200):
         confidence = generator.choice([0.55, 0.65, 0.75, 0.85, 0.95], 100)
         actual = (generator.random(100) > confidence - 0.05).astype(int)
@@ -64,9 +64,9 @@ def test_intervals_of_the_calibration_error_hold_the_truth_and_percentiles_alone
             lambda w, a=actual, p=probabilities: calibration_errors(a, p, 10, w),
             *(np.arange(100), 200, seed),
         )
-        mended += holds(error_interval(values["ece"], draws["ece"]), 0.05)
+        corrected += holds(error_interval(values["ece"], draws["ece"]), 0.05)
         alone += holds(percentile_interval(values["ece"], draws["ece"]), 0.05)
-    assert mended / 200 >= 0.92
+    assert corrected / 200 >= 0.92
     assert alone / 200 < 0.8
 
 

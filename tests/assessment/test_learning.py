@@ -215,7 +215,7 @@ LEVEL = [1.0, 0.8, 0.7, 0.66, 0.65, 0.65, 0.65, 0.65]
             (LEVEL, [0.2] + [0.64] * 7, LEVEL, 0.1),
             (LEVEL, [0.2] + [0.56] * 7, LEVEL, 0.1),
         ),
-        # The second half mends 15 and 5 % of its errors.
+        # The second half corrects 15 and 5 % of its errors.
         (
             "underfitting",
             (LEVEL, [0.2] + [0.3] * 6 + [0.405], LEVEL, 0.1),

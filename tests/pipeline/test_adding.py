@@ -14,7 +14,7 @@ WORDS = {
 
 @pytest.fixture(scope="module")
 def grown(reproduced, tmp_path_factory):
-    """The small project with a model, an architecture, a strategy and a metric more."""
+    """The small project with another model, architecture, strategy and metric."""
     project = reproduced.copy(tmp_path_factory.mktemp("grown") / "my project é")
     rooms = project.folder / "brain_mri"
     (rooms / "models/architectures/tiny.py").write_text(

@@ -1,4 +1,4 @@
-"""Damage to an output or to DVC's cache is named, and mended by the command that is named too."""
+"""Damage to an output or to DVC's cache is named, with the command that repairs it."""
 
 import hashlib
 import json

@@ -53,7 +53,7 @@ def pair_rows(comparison: dict, models: list[str]) -> list[dict]:
 
 
 def difference_table(pairs: list[dict], measure: str) -> pd.DataFrame:
-    """Give the difference of every pair in a measure, a row each, with its interval."""
+    """Give the difference of every pair in a measure with its interval, one row per pair."""
     rows = [{"a": pair["a"], "b": pair["b"], **pair[measure]} for pair in pairs]
     table = pd.DataFrame(rows).rename(columns={"value": "difference"})
     return table.astype(dict.fromkeys(["difference", "low", "high"], float))

@@ -79,7 +79,7 @@ def samples(pictures: pd.DataFrame) -> dict[str, dict]:
 
 
 def strategies(training: dict[str, dict]) -> dict[str, list[str]]:
-    """Name the models that are trained on each strategy of balancing, but for none."""
+    """Name the models that are trained on each strategy of balancing, except ``none``."""
     found: dict[str, list[str]] = {}
     for name, record in training.items():
         found.setdefault(record["data"], []).append(name)

@@ -49,7 +49,7 @@ def twin_classes(splits: pd.DataFrame) -> dict[str, dict[str, int]]:
 
 
 def interval_table(comparison: dict, measure: str) -> pd.DataFrame:
-    """Give an overall figure of every classifier, a row each, with its interval."""
+    """Give an overall figure of every classifier with its interval, one row per classifier."""
     rows = [
         {"classifier": name, **figures[measure]}
         for name, figures in comparison["classifiers"].items()
@@ -58,7 +58,7 @@ def interval_table(comparison: dict, measure: str) -> pd.DataFrame:
 
 
 def recall_table(comparison: dict) -> pd.DataFrame:
-    """Give the recall of every classifier in every class, a row each, with its interval."""
+    """Give the recall of every classifier in every class with its interval, one row for each."""
     rows = [
         {"classifier": name, "class": label, **scores["recall"]}
         for name, figures in comparison["classifiers"].items()
@@ -89,7 +89,7 @@ def intervals(table: pd.DataFrame, words: Words, label: str) -> str:
 
 
 def recalls(table: pd.DataFrame, words: Words) -> str:
-    """Draw the recalls of each class by classifier with their intervals, a forest plot a class.
+    """Draw the recalls of each class by classifier with their intervals, one forest plot per class.
 
     Parameters
     ----------
