@@ -69,7 +69,7 @@ def written_aside(path: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def scratch(path: str | Path) -> Iterator[Path]:
-    """Give an empty folder beside an output, for what memory is too small for while it is made.
+    """Give an empty folder beside an output, for what is too large for memory while that is made.
 
     It is removed at the end; what a killed process left is removed at the start.
     """
@@ -87,7 +87,7 @@ def scratch(path: str | Path) -> Iterator[Path]:
 
 
 def _name(error: OSError, path: Path) -> None:
-    """Tell what was written, where it is an open file that failed, which does not know its name."""
+    """Name what was written in an error of an open file, which does not know its name."""
     if error.errno and not error.filename:
         error.filename = str(path)
 
@@ -360,7 +360,7 @@ def write_images(
 
 
 def write_array(path: Path, array: np.ndarray) -> None:
-    """Write an array as numpy.save does, which on a full disk may lose the last bytes unsaid."""
+    """Write an array as numpy.save does, which may lose the last bytes on a full disk silently."""
     with path.open("wb") as file:
         header = np.lib.format.header_data_from_array_1_0(array)
         np.lib.format.write_array_header_1_0(file, header)

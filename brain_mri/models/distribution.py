@@ -1,6 +1,6 @@
 """One training on several GPUs and hosts: every replica takes its part of each batch.
 
-A worker is a process, one a host; a replica is a GPU of a worker, or its processor.
+A worker is a process, one per host. A replica is a GPU of a worker, or its processor.
 """
 
 import os

@@ -10,8 +10,8 @@ from scipy.special import softmax
 
 from brain_mri.storage import ImageSet
 
-# No Python loop or branch depends on a tensor here, so there is none to translate. To look for one
-# takes TensorFlow two seconds a training.
+# No Python loop or branch depends on a tensor here, so there is none to translate. Looking for
+# one takes TensorFlow two seconds per training.
 compiled = partial(tf.function, autograph=False)
 
 

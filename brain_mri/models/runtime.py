@@ -44,7 +44,7 @@ def configure(settings: params.Model) -> dict:
     settings : brain_mri.params.Model
         Of which ``precision`` (``auto`` takes bfloat16 where the processor or the GPU computes in
         it, float32 elsewhere), ``deterministic`` (the same inputs give the same bytes on one type
-        of machine) and ``threads`` (of the processor; 0 is one a core) are used.
+        of machine) and ``threads`` (of the processor; 0 is one per core) are used.
 
     Returns
     -------

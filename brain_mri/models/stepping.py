@@ -49,7 +49,7 @@ def training_step(
         :func:`brain_mri.models.signals.measurements`, zeros unless asked to measure. If asked, it
         updates nothing but the averages of batch normalisation.
     """
-    # To improve a graph of InceptionV3's size takes TensorFlow as long as a thousand updates save.
+    # Improving a graph of InceptionV3's size takes TensorFlow as long as a thousand updates save.
     large = any(isinstance(layer, keras.Model) for layer in model.layers)
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": large})
     signature = [

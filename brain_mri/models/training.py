@@ -46,8 +46,8 @@ def order(count: int, seed: int, epoch: int, length: int) -> np.ndarray:
     epoch : int
         From 1.
     length : int
-        Rows an epoch takes. All epochs together walk through one shuffled pass over 0..count-1
-        after another, each row once a pass, whatever the length.
+        Rows per epoch. All epochs together walk through one shuffled pass over 0..count-1 after
+        another, with each row once per pass, whatever the length.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def fit(
     Returns
     -------
     history : DataFrame
-        A row an epoch: ``epoch`` (from 1), ``loss``, ``accuracy``, ``val_loss``,
+        One row per epoch: ``epoch`` (from 1), ``loss``, ``accuracy``, ``val_loss``,
         ``val_accuracy``, ``learning_rate``, ``best`` (whether its weights were kept).
     signals : DataFrame
         See :meth:`brain_mri.models.signals.Probe.table`.
