@@ -16,7 +16,7 @@ repro: .venv/installed  ## run every stage that something it depends on has chan
 	@git diff --quiet HEAD -- dvc.lock reports || echo 'To keep this run, and be able to come back to it: git commit -am "My run"'
 
 experiments: .venv/installed  ## compare experiments by macro F1 and the parameters that differ
-	dvc exp show --only-changed --drop '.*(/|accuracy|loss|auc|sensitivity|seconds)|Created|State|Executor'
+	dvc exp show --only-changed --drop '.*(/|None|accuracy|loss|auc|sensitivity|seconds)|Created|State|Executor'
 
 studies: .venv/installed  ## run every study, after what it needs of the benchmark
 	dvc repro prepare

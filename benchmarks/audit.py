@@ -1,6 +1,7 @@
 """The audit of a data set against CleanVision's search for exact and near duplicates."""
 
 import json
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -10,6 +11,7 @@ import brain_mri  # noqa: F401  # it tells of packages that are missing
 
 # isort: split
 import pandas as pd
+from clones import set_parameters
 from turns import PEERS, READINGS, ROOT, run
 
 ROUNDS = 3
@@ -20,12 +22,13 @@ def main() -> None:
     dataset = Path(sys.argv[1]).resolve()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+        shutil.copy(ROOT / "params.yaml", folder)
+        set_parameters(folder, patients=None)
         manifest, theirs = folder / "manifest.csv", folder / "theirs.json"
         ways = {
             "audit": [
                 *(sys.executable, "-m", "stages.audit", dataset, "--manifest", manifest),
-                *("--reports", folder / "reports"),
+                *("--patients", folder / "patients.csv", "--reports", folder / "reports"),
             ],
             "cleanvision": [*(PEERS, ROOT / "benchmarks/audit_by_cleanvision.py", dataset, theirs)],
         }

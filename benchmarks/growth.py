@@ -13,7 +13,8 @@ from clones import clone, make_small, reproduce, set_parameters
 from turns import READINGS
 
 TIMES = (1, 4, 16)
-COUNTS = ("training", "testing", "reencoded", "rescaled", "brightened", "mislabelled")
+COPIES = ("reencoded", "rescaled", "brightened", "turned", "mislabelled")
+COUNTS = ("training", "testing", *COPIES, "wrong_labels")
 
 
 def main() -> None:

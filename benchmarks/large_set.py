@@ -45,7 +45,9 @@ from scipy.ndimage import map_coordinates
 from watching import cpu_seconds, peaks
 
 from brain_mri.parallel import map_in_order
-from brain_mri.phantom.slices import REAL_COUNTS, VIEWS, draw_slice
+from brain_mri.phantom.anatomy import VIEWS
+from brain_mri.phantom.heads import REAL_COUNTS
+from brain_mri.phantom.slices import draw_slice
 
 ROOT = Path(__file__).parent.parent
 TABLE = ROOT / "benchmarks/readings/large_set.csv"
@@ -53,7 +55,7 @@ SIDE = 128
 TWINS = 0.01  # share of all images; Testing images that are a copy of a Training image
 DRAWN = 500  # slices that all others are warped from
 STAGES = {
-    "audit": "audit data --manifest manifest.csv --reports reports",
+    "audit": "audit data --manifest manifest.csv --patients patients.csv --reports reports",
     "prepare": "prepare data --manifest manifest.csv --output prepared --reports reports",
     "balance": "balance --strategy augment --training prepared/train --output balanced",
     "train": "train model_4 --activation relu --training balanced --validation prepared/val "
@@ -204,7 +206,7 @@ def main() -> None:
             folder.mkdir()
             make_set(folder, count)
         parameters = YAML(typ="safe").load(ROOT / "params.yaml")
-        parameters["image_size"] = SIDE
+        parameters |= {"image_size": SIDE, "patients": None}
         parameters["models"]["model_4"]["epochs"] = 1
         YAML().dump(parameters, folder / "params.yaml")
         for name in arguments.stages:

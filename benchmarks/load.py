@@ -43,7 +43,8 @@ SET = {
 }
 STAGES = {
     "phantom": "phantom data/phantom",
-    "audit": "audit data/phantom --manifest data/audit/manifest.csv --reports reports",
+    "audit": "audit data/phantom --manifest data/audit/manifest.csv "
+    "--patients data/audit/patients.csv --reports reports",
     "prepare": "prepare data/phantom --manifest data/audit/manifest.csv --output data/prepared "
     "--reports reports",
     "balance": "balance --strategy augment --training data/prepared/train "

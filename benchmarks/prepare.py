@@ -13,6 +13,7 @@ import brain_mri  # noqa: F401  # it tells of packages that are missing
 # isort: split
 import numpy as np
 import pandas as pd
+from clones import set_parameters
 from PIL import Image
 from turns import READINGS, ROOT, run
 
@@ -30,12 +31,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copy(ROOT / "params.yaml", folder)
+        set_parameters(folder, patients=None)
         stages = {"PYTHONPATH": str(ROOT)}
         python = (sys.executable, "-m")
         run(
             [
                 *(*python, "stages.audit", dataset, "--manifest", "manifest.csv"),
-                *("--reports", "reports"),
+                *("--patients", "patients.csv", "--reports", "reports"),
             ],
             folder,
             **stages,

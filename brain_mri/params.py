@@ -25,6 +25,7 @@ from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 
 from brain_mri.data import balancing
 from brain_mri.errors import InputError, one_line
+from brain_mri.phantom.heads import CLASSES
 from brain_mri.storage import TEXT
 
 # An architecture is a module and its function; to import one would be to import TensorFlow.
@@ -54,9 +55,11 @@ DatasetName = Annotated[
     AfterValidator(lambda path: PurePosixPath(path).as_posix()),
 ]
 
+TablePath = Annotated[str, Field(pattern=r"^[^\x00-\x1f$]+$")]  # DVC reads ${} in it
+
 # A class becomes a column of predictions.csv, next to these or read like these, and a key of
 # splits.json next to `all`.
-RESERVED = {"all", "cluster", "confidence", *TEXT}
+RESERVED = {"all", "group", "confidence", *TEXT}
 
 DEEPEST = 100  # levels of nesting in params.yaml
 LONGEST = 120  # characters of what a sentence quotes
@@ -85,14 +88,19 @@ class Phantom(Section):
     size: Annotated[int, Field(ge=64, le=1024)]
     noise: Annotated[float, Field(ge=0, le=0.5)]
     seed: Seed
+    shared_patients: Annotated[float, Field(ge=0, le=1)]
+    shortcut: Literal[CLASSES] | None
     reencoded: Count
     rescaled: Count
     brightened: Count
+    turned: Count
     mislabelled: Count
+    wrong_labels: Count
 
     @model_validator(mode="after")
     def _twins_fit(self):
-        planted = self.reencoded + self.rescaled + self.brightened + self.mislabelled
+        copies = (self.reencoded, self.rescaled, self.brightened, self.turned, self.mislabelled)
+        planted = sum(copies)
         if planted > min(self.testing, self.training):
             raise ValueError(f"plants {planted} twins, more than its Training or Testing images")
         return self
@@ -226,7 +234,11 @@ class Parameters(Section):
     dataset: DatasetName
     classes: Annotated[list[FolderName], Field(min_length=2)]
     healthy_class: Text | None
+    patients: TablePath | None
     leakage: Literal["drop", "keep"]
+    split: Literal["testing", "folds"]
+    folds: Annotated[int, Field(ge=2, le=1000)]
+    fold: Positive
     image_size: Annotated[int, Field(ge=32, le=2048)]
     activation: Activation
     seed: Seed
@@ -240,6 +252,12 @@ class Parameters(Section):
     train: Train
     compare: Compare
     models: Annotated[dict[ModelName, Model], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _fold_exists(self):
+        if self.fold > self.folds:
+            raise ValueError(f"fold is {self.fold}, but takes 1 to {self.folds}, as many as folds")
+        return self
 
     @model_validator(mode="after")
     def _classes_agree(self):
@@ -257,14 +275,19 @@ class Parameters(Section):
             )
         return self
 
+    @property
+    def test_fold(self) -> int | None:
+        """The fold to test on; None where the set's own Testing is."""
+        return self.fold if self.split == "folds" else None
+
     def model(self, name: str, activation: str | None = None) -> Model:
-        """Give a model's settings, with the activation that dvc.yaml passed."""
+        """Give a model's settings, with this activation if it names none of its own."""
         if name not in self.models:
             raise InputError(
                 f"{name!r} is not among params.yaml's models: {', '.join(self.models)}"
             )
         own = self.models[name]
-        passed = {"activation": activation} if activation else {}
+        passed = {"activation": own.activation or activation}
         try:
             settings = Model.model_validate(own.model_dump() | passed)
         except ValidationError as error:

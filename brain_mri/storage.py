@@ -25,6 +25,7 @@ TEXT = (
     "label",
     "actual",
     "predicted",
+    "patient",
     "transform",
     "reason",
     "model",
@@ -218,9 +219,10 @@ class ImageSet:
     Attributes
     ----------
     index : DataFrame
-        Columns ``source`` (path in the data set), ``label`` (class name), ``cluster`` (twin
-        cluster), ``weight`` (of the image in the loss), ``transform`` (how a synthetic image was
-        made, else empty), ``twin`` (has a twin in the other split).
+        Columns ``source`` (path in the data set), ``label`` (class name), ``group`` (of twins and
+        slices of one patient), ``patient`` (empty where not known), ``weight`` (of the image in
+        the loss), ``transform`` (how a synthetic image was made, else empty), ``twin`` (has a twin
+        in the other split), ``same_patient`` (has a twin or another slice of its patient there).
     shards : tuple of ndarray, each (n, size, size), uint8
         Memory-mapped, in the order of the index. In memory alone, also features (n, units) that a
         model made of the images.
@@ -229,7 +231,16 @@ class ImageSet:
     index: pd.DataFrame
     shards: tuple[np.ndarray, ...]
 
-    COLUMNS = ("source", "label", "cluster", "weight", "transform", "twin")
+    COLUMNS = (
+        "source",
+        "label",
+        "group",
+        "patient",
+        "weight",
+        "transform",
+        "twin",
+        "same_patient",
+    )
 
     def __len__(self) -> int:
         return len(self.index)
@@ -282,7 +293,7 @@ def read_images(
         If the folder is not an image set, or its parts do not agree.
     """
     folder = Path(folder)
-    index = read_table(folder / "index.csv", ImageSet.COLUMNS, numbers=("cluster", "weight"))
+    index = read_table(folder / "index.csv", ImageSet.COLUMNS, numbers=("group", "weight"))
     try:
         shards = tuple(
             np.lib.format.open_memmap(path, mode="r")
@@ -300,8 +311,8 @@ def read_images(
         and shards[0].ndim == 3
         and shards[0].shape[1] == shards[0].shape[2] > 0
         and index[["source", "label"]].notna().all(axis=None)
-        and pd.api.types.is_integer_dtype(index["cluster"])
-        and pd.api.types.is_bool_dtype(index["twin"])
+        and pd.api.types.is_integer_dtype(index["group"])
+        and all(map(pd.api.types.is_bool_dtype, (index["twin"], index["same_patient"])))
         and np.isfinite(index["weight"]).all()
         and (index["weight"] > 0).all()
     )
@@ -315,7 +326,7 @@ def read_images(
             f"{folder} has images of {', '.join(unknown)}, which is none of the classes; "
             "run `dvc repro` to make it again"
         )
-    return ImageSet(index.fillna({"transform": ""}), shards)
+    return ImageSet(index.fillna({"transform": "", "patient": ""}), shards)
 
 
 def require_same_size(image_sets: Iterable[ImageSet]) -> None:

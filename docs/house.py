@@ -21,7 +21,9 @@ from brain_mri.storage import write_text
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("phantom", "data", "models", "assessment", "report")
-BELOW = "params · storage · gallery · parallel · console · errors"  # which every stage or room may use
+BELOW = (
+    "params · storage · gallery · parallel · console · errors"  # which every stage or room may use
+)
 WIDTH, BOX = 11.0, 0.42  # inches
 
 

@@ -19,9 +19,10 @@ SIDE = 128
 
 
 def phantoms(folder: Path, output: Path) -> None:
-    """Show four slices of each plane, one row per class."""
+    """Show four heads in each plane, one row per class."""
     truth = pd.read_csv(folder / "truth.csv", keep_default_na=False)
-    rows = truth[truth["source"] == ""].groupby(["class", "plane"], sort=True).head(4)
+    rows = truth[(truth["source"] == "") & (truth["class"] == truth["true_class"])]
+    rows = rows.drop_duplicates("patient").groupby(["class", "plane"], sort=True).head(4)
     rows = rows.sort_values(["class", "plane"])
     sheet = Image.new("L", (12 * SIDE, rows["class"].nunique() * SIDE))
     for place, path in enumerate(rows["path"]):

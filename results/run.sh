@@ -6,7 +6,7 @@ set -euo pipefail
 black="data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 for leakage in keep drop; do
   name="sartaj-128-$leakage"
-  dvc exp run --name "$name" -S dataset=data/sartaj -S image_size=128 \
+  dvc exp run --name "$name" -S dataset=data/sartaj -S patients=data/sartaj-patients.csv -S image_size=128 \
     -S models.baseline.epochs=6 -S "leakage=$leakage"
   rm -rf "results/$name"
   cp -r reports "results/$name"

@@ -1,11 +1,12 @@
-"""Check the parameters and that the data set is there, before any work."""
+"""Check the parameters, the data set and whose slices they are, before any work."""
 
 import argparse
 from pathlib import Path
 
 from brain_mri import params
 from brain_mri.console import stage
-from brain_mri.data.dataset import require_dataset, require_trackable
+from brain_mri.data.dataset import list_files, require_dataset, require_trackable
+from brain_mri.data.patients import read_patients
 from brain_mri.storage import write_json
 
 
@@ -20,6 +21,8 @@ def main() -> None:
         parameters = params.load()
         require_dataset(parameters.dataset, parameters.classes)
         require_trackable(parameters.dataset)
+        if parameters.patients is not None:
+            read_patients(parameters.patients, list_files(parameters.dataset)["path"])
         write_json(arguments.output, {"dataset": parameters.dataset, "classes": parameters.classes})
         strategies = sorted({model.data for model in parameters.models.values()})
         write_json(arguments.strategies, {"strategies": strategies})

@@ -26,17 +26,16 @@ def main() -> None:
     parser.add_argument("--run", help="name of the files to write; the model's unless given")
     parser.add_argument("--pictures", type=Path, help="folder of mistakes and heat maps to write")
     parser.add_argument("--study", type=Path, help="parameters of a study, over params.yaml's")
+    parser.add_argument("--lock", default="dvc.lock", help="that names the model's digest")
     arguments = parser.parse_args()
 
     with stage(f"evaluate@{arguments.name}") as done, runtime.enough_memory(arguments.name):
         parameters = params.load(study=arguments.study)
         settings, classes = parameters.model(arguments.name), parameters.classes
         runtime.configure(settings)
-        sets = {
-            "validation": read_images(arguments.validation, classes, parameters.image_size),
-            "predictions": read_images(arguments.testing, classes, parameters.image_size),
-        }
-        require_digest(arguments.model, (arguments.study or Path()).parent / "dvc.lock")
+        folders = {"validation": arguments.validation, "predictions": arguments.testing}
+        sets = {k: read_images(v, classes, parameters.image_size) for k, v in folders.items()}
+        require_digest(arguments.model, arguments.lock)
         model = files.load(arguments.model)
         files.require_shape(model, parameters.image_size, len(classes), arguments.model)
         logits, reports, run = forward(model), arguments.reports, arguments.run or arguments.name

@@ -11,7 +11,7 @@ from brain_mri.phantom.slices import draw_dataset
 
 
 def main() -> None:
-    """Write the data set, and the truth about the twins planted in it beside its folders."""
+    """Write the data set, and what its images show beside its folders."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("output", type=Path, help="folder to write")
     arguments = parser.parse_args()
@@ -25,8 +25,9 @@ def main() -> None:
         )
         counts = truth["split"].value_counts()
         done(
-            f"{counts['Training']} Training and {counts['Testing']} Testing slices, "
-            f"{(truth['source'] != '').sum()} of them planted copies"
+            f"{counts['Training']} Training and {counts['Testing']} Testing slices of "
+            f"{truth['patient'].nunique()} heads, {(truth['source'] != '').sum()} of them planted "
+            "copies"
         )
 
 

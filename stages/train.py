@@ -16,7 +16,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", help="of the model, in params.yaml's models")
     parser.add_argument("--activation", help="of a model that does not name its own")
-    parser.add_argument("--training", required=True, type=Path, help="folder of the image set")
+    data = parser.add_mutually_exclusive_group(required=True)
+    data.add_argument("--training", type=Path, help="folder of the image set")
+    data.add_argument("--balanced", type=Path, help="folder that has it, by balancing strategy")
     parser.add_argument("--validation", required=True, type=Path, help="folder of the image set")
     parser.add_argument("--model", required=True, type=Path, help="file to write")
     parser.add_argument("--reports", required=True, type=Path, help="folder to write to")
@@ -31,10 +33,11 @@ def main() -> None:
         settings = parameters.model(name, arguments.activation)
         if settings.activation is None:
             raise InputError(f"models.{name} names no activation, so give --activation")
-        sets = {
-            folder: read_images(folder, parameters.classes, parameters.image_size)
-            for folder in (arguments.training, arguments.validation)
-        }
+        training = arguments.training or arguments.balanced / settings.data
+        sets = [
+            (folder, read_images(folder, parameters.classes, parameters.image_size))
+            for folder in (training, arguments.validation)
+        ]
         seed = parameters.seed if arguments.seed is None else arguments.seed
         trained = train(name, sets, settings, parameters.classes, seed, arguments.model)
         done(str(trained))

@@ -10,6 +10,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from coverage import Coverage
 from filelock import FileLock
@@ -27,7 +28,7 @@ MODELS = ["model_1", "model_3"]
 SMALL = {
     "image_size": 32,
     "phantom": {"training": 80, "testing": 40, "size": 128}
-    | {"reencoded": 5, "rescaled": 2, "brightened": 2, "mislabelled": 2},
+    | {"reencoded": 5, "rescaled": 2, "brightened": 2, "turned": 2, "mislabelled": 2},
     "train": {"epochs": 1},
     "models": {"model_1": {"epochs": 1}, "model_3": {"architecture": "model_4", "data": "augment"}},
 }
@@ -271,3 +272,14 @@ def small_backbone(monkeypatch):
         return keras.Model(pixels, average, name="inception_v3")
 
     monkeypatch.setattr(keras.applications, "InceptionV3", backbone)
+
+
+def manifest_of(indices):
+    """Give the manifest of the images in these indices of image sets, as the audit writes it."""
+    index = pd.concat(indices, ignore_index=True)
+    split, class_name = zip(*(path.split("/")[:2] for path in index["source"]), strict=True)
+    header = {"width": 64, "height": 64, "mode": "L", "format": "JPEG", "file_bytes": 999}
+    header |= {"quantisation": 5.0, "border": 0.1, "sha256": "", "pixels_sha256": ""}
+    columns = {"path": index["source"], "split": split, "class": class_name, **header}
+    columns |= {"cluster": index["group"], "patient": "", "group": index["group"]}
+    return pd.DataFrame(columns | {"accepted": True, "reason": None})

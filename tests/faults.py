@@ -413,12 +413,12 @@ DATASETS = [
           "since leakage is 'drop'",
           _copy_training_to_testing),
     Fault("every Training image of a class is the same",
-          "ends: no image is left for validation, which takes whole clusters of twins and never "
-          "the last one of a class: the 12 images of Training are in few clusters (a: 1, b: 1); "
-          "there, of 12 files 0 were refused and none dropped as a twin",
+          "ends: no image is left for validation, which takes whole groups of twins and patients "
+          "and never the last one of a class: the 12 images of Training are in few groups "
+          "(a: 1, b: 1); there, of 12 files 0 were refused and none dropped as a twin",
           _one_slice_a_class),
     Fault("a single Training image of each class",
-          "ends: the 2 images of Training are in few clusters (a: 1, b: 1)",
+          "ends: the 2 images of Training are in few groups (a: 1, b: 1)",
           lambda folder: [path.unlink() for path in (folder / "Training").rglob("[1-9].png")]),
 ]  # fmt: skip
 
@@ -434,6 +434,16 @@ def _changed(name: str, value) -> Callable:
             section = section[part]
         section[key] = value
         YAML().dump(parameters, path)
+
+    return make
+
+
+def _patients(table: str) -> Callable:
+    """Give what writes a patients' table beside params.yaml, and names it there."""
+
+    def make(path: Path) -> None:
+        (path.parent / "patients.csv").write_text(table, encoding="utf-8")
+        _changed("patients", "patients.csv")(path)
 
     return make
 
@@ -504,7 +514,7 @@ PARAMETERS = [
     Fault("a class twice", "ends: classes names a class twice", _changed("classes", ["a", "a"])),
     *(Fault(f"a class called {name}", f"ends: classes names '{name}', which is a column",
             _changed("classes", ["a", name]))
-      for name in ("path", "cluster", "actual", "predicted", "confidence", "all")),
+      for name in ("path", "group", "patient", "actual", "predicted", "confidence", "all")),
     *(Fault(f"a class called {name}, without quotes", f"ends: classes.1 is {read}, but takes text",
             _replaced("classes:\n- a\n- b\n", f"classes: [a, {name}]\n"))
       for name, read in (("1", "1"), ("true", "True"), ("null", "None"), ("1e3", "1000.0"))),
@@ -514,6 +524,25 @@ PARAMETERS = [
           _changed("classes", ["a", "a\nb"])),
     Fault("a healthy class that is no class", "ends: healthy_class is 'c', but takes null or one",
           _changed("healthy_class", "c")),
+    Fault("a patients' table that is missing",
+          "ends: patients is 'patients.csv', but there is no such file",
+          _changed("patients", "patients.csv")),
+    Fault("a patients' table without a column",
+          "ends: patients is 'patients.csv', but it lacks the column patient; it has 'path', 'who'",
+          _patients("path,who\nTraining/a/0.png,p\n")),
+    Fault("a patients' table of another set",
+          "ends: patients is 'patients.csv', but 1 of its paths are not in the data set: "
+          "'Training/x/9.png'; it takes the table of this set, or null",
+          _patients("path,patient\nTraining/x/9.png,p\n")),
+    Fault("a patients' table that gives a path two patients",
+          "ends: patients is 'patients.csv', but it gives 'Training/a/0.png' two patients, 'p' and "
+          "'q'",
+          _patients("path,patient\nTraining/a/0.png,p\nTraining/a/0.png,q\n")),
+    Fault("a patients' table with an empty id",
+          "ends: patients is 'patients.csv', but the patient of 'Training/a/0.png' is empty",
+          _patients("path,patient\nTraining/a/0.png,\n")),
+    Fault("a fold that is not there", "ends: fold is 6, but takes 1 to 5, as many as folds",
+          _changed("fold", 6)),
     Fault("a data set's name that a shell would run", "ends: dataset is 'data/$(touch pwned)', but",
           _changed("dataset", "data/$(touch pwned)")),
     Fault("a model's name that a shell would run", "ends: models.x; touch pwned",
@@ -569,7 +598,11 @@ def _array(change: Callable[[np.ndarray], np.ndarray]) -> Callable:
 
 
 def _accept_text(table: pd.DataFrame) -> None:
-    table.loc[table["path"].str.endswith("/text.jpg"), ["accepted", "cluster"]] = ["True", "99"]
+    table.loc[table["path"].str.endswith("/text.jpg"), ["accepted", "cluster", "group"]] = [
+        "True",
+        "99",
+        "99",
+    ]
 
 
 class _Touch:
@@ -640,8 +673,8 @@ RESULTS = [
           _cell("weight", ""), f"balance {INDEX}"),
     Fault("index with a negative weight", f"ends: data/prepared/train {DAMAGED}",
           _cell("weight", "-1"), f"balance {INDEX}"),
-    Fault("index with text for a cluster", f"ends: index.csv {DAMAGED}, cluster is not all numbers",
-          _cell("cluster", "x"), f"balance {INDEX}"),
+    Fault("index with text for a group", f"ends: index.csv {DAMAGED}, group is not all numbers",
+          _cell("group", "x"), f"balance {INDEX}"),
     Fault("predictions with NaN", f"ends: model_1.csv {DAMAGED}", _cell(4, ""),
           f"compare {ANSWERS}"),
     Fault("predictions with text for a number", f"ends: model_1.csv {DAMAGED}", _cell(4, "x"),

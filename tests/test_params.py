@@ -81,6 +81,8 @@ def test_a_folder_is_the_same_however_its_path_is_written(tmp_path, path):
         ("models.model_4.epochs", 0, "greater than or equal to 1"),
         ("prepare.validation", 1.5, "less than 1"),
         ("phantom", None, "dictionary or instance"),
+        ("phantom.shortcut", "glioma", "'glioma_tumor', 'meningioma_tumor'"),
+        ("phantom.shared_patients", 1.5, "less than or equal to 1"),
         ("seed", -5, "greater than or equal to 0"),
     ],
 )
@@ -136,6 +138,11 @@ def test_a_healthy_class_must_be_one_of_the_classes(tmp_path):
     with pytest.raises(InputError, match="healthy_class is 'none', but takes null or one of"):
         params.load(written(tmp_path, healthy_class="none"))
     assert params.load(written(tmp_path, healthy_class=None)).healthy_class is None
+
+
+def test_more_twins_than_the_smaller_split_has_images_are_refused(tmp_path):
+    with pytest.raises(InputError, match="phantom plants 241 twins, more than its Training or"):
+        params.load(written(tmp_path, **{"phantom.turned": 160}))
 
 
 def test_weights_are_for_the_architecture_that_has_some(tmp_path):

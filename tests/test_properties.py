@@ -5,17 +5,19 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brain_mri.storage import read_images, read_table, write_images, write_table
+from brain_mri.storage import ImageSet, read_images, read_table, write_images, write_table
 
 # What a file system or a person may call something: all of Unicode but NUL and halves of a pair.
 names = st.text(st.characters(exclude_characters="\0\r", exclude_categories=["Cs"]), min_size=1)
 rows = st.tuples(
     names,  # source
     names,  # label
-    st.integers(0, 2**31),  # cluster
+    st.integers(0, 2**31),  # group
+    st.one_of(st.just(""), names),  # patient
     st.floats(1e-6, 1e6),  # weight
     st.one_of(st.just(""), names),  # transform
     st.booleans(),  # twin
+    st.booleans(),  # same_patient
 )
 
 
@@ -25,8 +27,7 @@ def test_an_image_set_comes_back_whatever_its_size_shards_and_names(
     tmp_path_factory, rows, size, shard_mb, data
 ):
     folder = tmp_path_factory.mktemp("set") / "images"
-    columns = ["source", "label", "cluster", "weight", "transform", "twin"]
-    index = pd.DataFrame(rows, columns=columns)
+    index = pd.DataFrame(rows, columns=ImageSet.COLUMNS)
     generator = np.random.default_rng(size)
     images = generator.integers(0, 256, (len(rows), size, size), np.uint8)
     write_images(folder, index, iter(images), shard_mb)

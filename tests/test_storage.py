@@ -25,10 +25,12 @@ def index_of(count):
         {
             "source": [f"Training/NA/{n}.jpg" for n in range(count)],
             "label": ["NA"] * count,  # a class named like a missing value
-            "cluster": range(count),
+            "group": range(count),
+            "patient": [""] * count,
             "weight": np.linspace(0.1, 1, count),
             "transform": [""] * count,
             "twin": [n % 2 == 0 for n in range(count)],
+            "same_patient": [n % 2 == 0 for n in range(count)],
         }
     )
 

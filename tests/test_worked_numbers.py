@@ -36,10 +36,12 @@ def examples(folder, count):
         {
             "source": [f"{n}.jpg" for n in range(count)],
             "label": generator.choice(CLASSES, count),
-            "cluster": range(count),
+            "group": range(count),
+            "patient": "",
             "weight": 1.0,
             "transform": "",
             "twin": False,
+            "same_patient": False,
         }
     )
     images = generator.integers(0, 256, (count, 32, 32), np.uint8)

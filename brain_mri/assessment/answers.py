@@ -31,17 +31,23 @@ class Images:
     ----------
     actual : ndarray (n,), int
         Index of the class.
-    cluster : ndarray (n,), int
-        Twin cluster.
+    group : ndarray (n,), int
+        Of twins and slices of one patient, which are right or wrong together.
     twin : ndarray (n,), bool
         Whether it has a twin in the other split.
+    same_patient : ndarray (n,), bool
+        Whether it has a twin or another slice of its patient there.
+    known : ndarray (n,), bool
+        Whether its patient is known.
     classes : list of str
     healthy_class : str or None
     """
 
     actual: np.ndarray
-    cluster: np.ndarray
+    group: np.ndarray
     twin: np.ndarray
+    same_patient: np.ndarray
+    known: np.ndarray
     classes: list[str]
     healthy_class: str | None = None
 
@@ -50,8 +56,10 @@ class Images:
         """Take them from the index of an image set."""
         return cls(
             actual=pd.Index(classes).get_indexer(index["label"]),
-            cluster=index["cluster"].to_numpy(),
+            group=index["group"].to_numpy(),
             twin=index["twin"].to_numpy(),
+            same_patient=index["same_patient"].to_numpy(),
+            known=index["patient"].to_numpy() != "",
             classes=classes,
             healthy_class=healthy_class,
         )
@@ -66,9 +74,14 @@ class Images:
         """Whether each image shows a tumour, (n,) bool."""
         return self.actual != self.healthy
 
-    def clusters(self, chosen: np.ndarray) -> int:
-        """Count the clusters with an image in ``chosen``, (n,) bool."""
-        return len(np.unique(self.cluster[chosen]))
+    def only(self, chosen: np.ndarray) -> "Images":
+        """Give the images in ``chosen``, (n,) bool, alone."""
+        arrays = ("actual", "group", "twin", "same_patient", "known")
+        return replace(self, **{name: getattr(self, name)[chosen] for name in arrays})
+
+    def groups(self, chosen: np.ndarray) -> int:
+        """Count the groups with an image in ``chosen``, (n,) bool."""
+        return len(np.unique(self.group[chosen]))
 
 
 @dataclass(frozen=True)
@@ -111,6 +124,11 @@ class Answers:
     def scaled(self) -> np.ndarray | None:
         """The probabilities at the temperature, (n, classes), where there is one."""
         return None if self.temperature is None else scale(self.probabilities, self.temperature)
+
+    def only(self, chosen: np.ndarray) -> "Answers":
+        """Give the answers of the images in ``chosen``, (n,) bool, alone."""
+        probabilities = None if self.probabilities is None else self.probabilities[chosen]
+        return replace(self, predicted=self.predicted[chosen], probabilities=probabilities)
 
     def as_settled(self, seen: "Answers") -> "Answers":
         """Give these answers with what was settled by the same model's answers on validation."""
@@ -179,6 +197,16 @@ def proportions(images: Images, answers: Answers) -> dict[str, tuple[np.ndarray,
         "with_twin_accuracy": (right, images.twin),
         "without_twin_accuracy": (right, ~images.twin),
     }
+    if images.known.any():
+        found |= {
+            "same_patient_accuracy": (right, images.same_patient & ~images.twin),
+            "new_patient_accuracy": (right, ~images.same_patient),
+        }
+        if not images.known.all():
+            found |= {
+                "known_patient_accuracy": (right, images.known),
+                "unknown_patient_accuracy": (right, ~images.known),
+            }
     if images.healthy_class is not None:
         called_ill = answers.predicted != images.healthy
         found["sensitivity"] = (called_ill, images.ill)

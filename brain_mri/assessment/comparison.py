@@ -1,7 +1,7 @@
 """Classifiers against each other on one test set: every figure with its interval, every pair."""
 
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 
@@ -16,16 +16,16 @@ from brain_mri.assessment.intervals import (
     CONFIDENCE,
     UNKNOWN,
     Interval,
-    cluster_bootstrap,
     error_interval,
+    group_bootstrap,
     is_still,
     percentile_interval,
     proportion_interval,
 )
-from brain_mri.assessment.look_up import LOOK_UP
 from brain_mri.assessment.pairs import (
     bootstrap_p,
     holm,
+    is_shown,
     mcnemar,
     smallest_p,
     stuart_maxwell,
@@ -63,7 +63,7 @@ class Measured:
 def measure(
     images: Images, classifiers: dict[str, Answers], *, bins: int, resamples: int, seed: int
 ) -> dict[str, Measured]:
-    """Measure every classifier on the images and on resamples of their clusters."""
+    """Measure every classifier on the images and on resamples of their groups."""
 
     def all_figures(weights: np.ndarray) -> dict:
         return {
@@ -72,7 +72,7 @@ def measure(
             for key, figure in figures(images, answers, bins, weights).items()
         }
 
-    values, draws = cluster_bootstrap(all_figures, images.cluster, resamples, seed)
+    values, draws = group_bootstrap(all_figures, images.group, resamples, seed)
     return {
         name: Measured(
             images,
@@ -92,7 +92,7 @@ def compare(
     bins: int,
     resamples: int,
     seed: int,
-    target_sensitivity: float,
+    target_sensitivity: float | None = None,
 ) -> dict:
     """Compare models with each other and with what needs no model.
 
@@ -107,27 +107,27 @@ def compare(
         Of the calibration error.
     resamples, seed : int
         Of the one bootstrap behind every interval and every paired difference.
-    target_sensitivity : float
-        That the thresholds were settled for.
+    target_sensitivity : float, optional
+        That the thresholds were settled for; without it nothing is said of thresholds.
 
     Returns
     -------
     dict
-        ``images``, ``clusters``, ``resamples``, ``smallest_p`` that these can tell,
+        ``images``, ``groups``, ``resamples``, ``smallest_p`` that these can tell,
         ``confidence``, ``classifiers``, ``pairs``, ``calibration`` and, with a healthy class,
         ``threshold``. An interval is ``value``, ``low`` and ``high``, None where it does not exist.
     """
     measured = measure(images, models | others, bins=bins, resamples=resamples, seed=seed)
     classifiers = {name: classifier_section(found) for name, found in measured.items()}
-    pairs = pairs_section(list(combinations([*models, LOOK_UP], 2)), measured, classifiers)
+    wanted = [*combinations(models, 2), *product(models, others)]
+    pairs = pairs_section(wanted, measured, classifiers)
     for name in models:
-        difference = pairs[f"{name} - {LOOK_UP}"]["accuracy"]
-        classifiers[name]["beats_look_up"] = (
-            verdict(difference["value"], difference["p_holm"]) == "higher"
-        )
+        classifiers[name]["beats"] = {
+            other: _is_higher(pairs[f"{name} - {other}"]["accuracy"]) for other in others
+        }
     content = {
         "images": len(images.actual),
-        "clusters": images.clusters(np.ones(len(images.actual), bool)),
+        "groups": images.groups(np.ones(len(images.actual), bool)),
         "resamples": resamples,
         "smallest_p": smallest_p(resamples),
         "confidence": CONFIDENCE,
@@ -135,12 +135,44 @@ def compare(
         "pairs": pairs,
         "calibration": {name: calibration_section(measured[name], bins) for name in models},
     }
-    if images.healthy_class is not None:
+    if images.healthy_class is not None and target_sensitivity is not None:
         content["threshold"] = {
             "target_sensitivity": target_sensitivity,
             "models": {name: threshold_section(measured[name]) for name in models},
         }
     return content
+
+
+def headlines(
+    images: Images,
+    classifiers: dict[str, Answers],
+    chosen: np.ndarray,
+    *,
+    bins: int,
+    resamples: int,
+    seed: int,
+) -> dict[str, dict[str, Interval]]:
+    """Give accuracy and macro F1 of each classifier on some of the images, (n,) bool."""
+    some = {name: answers.only(chosen) for name, answers in classifiers.items()}
+    measured = measure(images.only(chosen), some, bins=bins, resamples=resamples, seed=seed)
+    sections = {name: classifier_section(found) for name, found in measured.items()}
+    return {
+        name: {measure: section[measure] for measure in ("accuracy", "macro_f1")}
+        for name, section in sections.items()
+    }
+
+
+def said(found: dict) -> str:
+    """Tell in a line what was compared, and whether the resamples can find a difference at all."""
+    pairs, resamples = len(found["pairs"]), found["resamples"]
+    line = f"{pairs} pairs, {found['recommended']['model']} recommended"
+    if is_shown(found["smallest_p"] * pairs):
+        return line
+    return f"{line}; for {pairs} pairs, {resamples} resamples are too few to find a difference"
+
+
+def _is_higher(difference: dict) -> bool:
+    return verdict(difference["value"], difference["p_holm"]) == "higher"
 
 
 def classifier_section(found: Measured) -> dict:
@@ -150,8 +182,8 @@ def classifier_section(found: Measured) -> dict:
     low, high = (_average_bounds(edge, images, per_class) for edge in ("low", "high"))
     overall = {}
     for name, (_, whole) in proportions(images, found.answers).items():
-        if whole.any() or not name.endswith("twin_accuracy"):
-            overall[name] = proportion_interval(*found.known(name), images.clusters(whole))
+        if whole.any() or not name.endswith("_accuracy"):
+            overall[name] = proportion_interval(*found.known(name), images.groups(whole))
     for name in low:
         value, draws = found.known(name)
         # Where every class scores 0 or 1, no resample moves an average. Then the averages of the
@@ -170,20 +202,20 @@ def class_intervals(found: Measured, label: int) -> dict[str, Interval]:
     """Give a class's precision, recall, F1 and, of a model, AUC; unknown without an image of it."""
     images, name = found.images, found.images.classes[label]
     positive, called = images.actual == label, found.answers.predicted == label
-    clusters = {
-        "precision": images.clusters(called),
-        "recall": images.clusters(positive),
-        "f1": images.clusters(positive | called),
+    groups = {
+        "precision": images.groups(called),
+        "recall": images.groups(positive),
+        "f1": images.groups(positive | called),
     }
     if found.answers.probabilities is not None:
         # AUC is the probability that an image of the class scores higher than another image. Pairs
-        # of a cluster with the class and one without are independent trials of it: this many.
-        clusters["auc"] = min(images.clusters(positive), images.clusters(~positive))
+        # of a group with the class and one without are independent trials of it: this many.
+        groups["auc"] = min(images.groups(positive), images.groups(~positive))
     if not positive.any():
-        return dict.fromkeys(clusters, UNKNOWN)
+        return dict.fromkeys(groups, UNKNOWN)
     intervals = {
         measure: proportion_interval(*found.known(measure, name), number)
-        for measure, number in clusters.items()
+        for measure, number in groups.items()
     }
     if intervals["f1"]["value"] in (0, 1):
         # The exact interval is of a proportion, Jaccard's J: of the images that are or are called
@@ -257,7 +289,7 @@ def _difference(a: Measured, b: Measured, measure: str, of_a: Interval, of_b: In
     differ = a.answers.predicted != b.answers.predicted
     if measure == "sensitivity":
         differ &= a.images.ill
-    return found | {"p": bootstrap_p(draws, a.images.clusters(differ))}
+    return found | {"p": bootstrap_p(draws, a.images.groups(differ))}
 
 
 def calibration_section(found: Measured, bins: int) -> dict:
@@ -294,6 +326,6 @@ def threshold_section(found: Measured) -> dict:
     wrong = {"sensitivity": "missed_tumours", "specificity": "false_alarms"}
     for name, (right, whole) in threshold_proportions(images, answers).items():
         drawn = found.known(f"threshold_{name}")
-        content[name] = proportion_interval(*drawn, images.clusters(whole))
+        content[name] = proportion_interval(*drawn, images.groups(whole))
         content[wrong[name]] = int(np.sum(whole & ~right))
     return content

@@ -1,4 +1,4 @@
-"""How far a figure would move on other images: intervals by drawing twin clusters anew."""
+"""How far a figure would move on other images: intervals by drawing groups anew."""
 
 import warnings
 from collections.abc import Callable, Hashable
@@ -7,22 +7,22 @@ import numpy as np
 from scipy.stats import DegenerateDataWarning, binomtest, bootstrap
 
 CONFIDENCE = 0.95
-FEW = 5  # clusters right, or wrong, below which resamples alone show too little
+FEW = 5  # groups right, or wrong, below which resamples alone show too little
 LARGEST = 2_000_000  # weights in memory at once, whatever the number of images
 
 Interval = dict[str, float | None]
 UNKNOWN: Interval = {"value": None, "low": None, "high": None}
 
 
-def cluster_bootstrap(
+def group_bootstrap(
     figures: Callable[[np.ndarray], dict[Hashable, np.ndarray]],
-    cluster: np.ndarray,
+    group: np.ndarray,
     resamples: int,
     seed: int,
 ) -> tuple[dict[Hashable, float], dict[Hashable, np.ndarray]]:
-    """Measure figures on the images, and on resamples of their clusters.
+    """Measure figures on the images, and on resamples of their groups.
 
-    Whole clusters are drawn, since the images of one, twins of each other, are not independent:
+    Whole groups are drawn, since the images of one, twins of each other, are not independent:
     drawing images would make the figures look surer than they are (Davison and Hinkley 1997,
     Bootstrap Methods and their Application, section 3.8). All figures are measured on the same
     resamples, so that differences between them are paired.
@@ -31,7 +31,7 @@ def cluster_bootstrap(
     ----------
     figures : callable
         Takes the images' weights (b, n), how often each counts, and gives (b,) for each figure.
-    cluster : ndarray (n,), int
+    group : ndarray (n,), int
         Of each image.
     resamples : int
     seed : int
@@ -41,26 +41,26 @@ def cluster_bootstrap(
     values : dict to float
         On the images as they are.
     draws : dict to ndarray (resamples,), float
-        On the resamples; empty where there are fewer than two clusters.
+        On the resamples; empty where there are fewer than two groups.
     """
-    clusters, cluster = np.unique(cluster, return_inverse=True)
-    values = {key: value.item() for key, value in figures(np.ones((1, len(cluster)))).items()}
-    if len(clusters) < 2:
+    groups, group = np.unique(group, return_inverse=True)
+    values = {key: value.item() for key, value in figures(np.ones((1, len(group)))).items()}
+    if len(groups) < 2:
         return values, dict.fromkeys(values, np.empty(0))
 
     def statistic(drawn: np.ndarray, axis: int) -> np.ndarray:
-        rows = len(clusters) * np.arange(len(drawn))[:, None]
+        rows = len(groups) * np.arange(len(drawn))[:, None]
         counts = np.bincount((drawn + rows).ravel(), minlength=drawn.size).reshape(drawn.shape)
-        return np.stack(list(figures(counts[:, cluster].astype(float)).values()))
+        return np.stack(list(figures(counts[:, group].astype(float)).values()))
 
     with warnings.catch_warnings():
         # SciPy's own interval does not leave out NaN, and is not used.
         warnings.simplefilter("ignore", DegenerateDataWarning)
         result = bootstrap(
-            (np.arange(len(clusters)),),
+            (np.arange(len(groups)),),
             statistic,
             n_resamples=resamples,
-            batch=max(1, LARGEST // len(cluster)),
+            batch=max(1, LARGEST // len(group)),
             vectorized=True,
             method="percentile",
             rng=np.random.default_rng(seed),
@@ -112,31 +112,31 @@ def error_interval(value: float, draws: np.ndarray) -> Interval:
     }
 
 
-def proportion_interval(value: float, draws: np.ndarray, clusters: int) -> Interval:
+def proportion_interval(value: float, draws: np.ndarray, groups: int) -> Interval:
     """Give the interval of a proportion; near 0 and 1 it is no narrower than the exact one.
 
     If every image is right, so is every image of every resample, and the percentile interval would
     be a point, as if certain; if all but a few are right, it is still too narrow. There the
     interval also covers Clopper and Pearson's (1934, Biometrika 26:404) for the same share of so
-    many clusters, each counted once. Elsewhere a proportion of one cluster has no interval, since
-    resamples show how clusters differ.
+    many groups, each counted once. Elsewhere a proportion of one group has no interval, since
+    resamples show how groups differ.
 
     Parameters
     ----------
     value : float
     draws : ndarray (resamples,), float
-    clusters : int
+    groups : int
         Those with an image that the proportion is of. With none, as for the precision of a class
         never predicted, which is 0 by convention, the interval is 0 to 1.
     """
-    if value in (0, 1) and not clusters:
+    if value in (0, 1) and not groups:
         return {"value": value, "low": 0.0, "high": 1.0}
-    found = percentile_interval(value, draws if clusters > 1 or value in (0, 1) else draws[:0])
-    if np.isnan(value) or clusters * min(value, 1 - value) >= FEW:
+    found = percentile_interval(value, draws if groups > 1 or value in (0, 1) else draws[:0])
+    if np.isnan(value) or groups * min(value, 1 - value) >= FEW:
         return found
     if value not in (0, 1) and found["low"] is None:
         return found
-    exact = binomtest(round(value * clusters), clusters).proportion_ci(CONFIDENCE, "exact")
+    exact = binomtest(round(value * groups), groups).proportion_ci(CONFIDENCE, "exact")
     bounds = [float(exact.low), float(exact.high), value]
     bounds += [found[edge] for edge in ("low", "high") if found[edge] is not None]
     return {"value": value, "low": min(bounds), "high": max(bounds)}

@@ -6,7 +6,6 @@ from sklearn.metrics.pairwise import euclidean_distances
 
 from brain_mri.storage import ImageSet
 
-LOOK_UP, MAJORITY = "look_up", "majority"  # what they are called beside models
 LARGEST = 8_000_000  # pixels of a block in memory
 
 
@@ -28,9 +27,9 @@ def nearest_rows(training: ImageSet, testing: ImageSet) -> np.ndarray:
     """
     nearest = np.zeros(len(testing), int)
     smallest = np.full(len(testing), np.inf)
-    for known in _blocks(training):
+    for known in blocks(training):
         neighbours = _vectors(training, known)
-        for rows in _blocks(testing):
+        for rows in blocks(testing):
             distances = euclidean_distances(_vectors(testing, rows), neighbours, squared=True)
             found = distances.min(axis=1)
             closer = found < smallest[rows]
@@ -44,7 +43,8 @@ def commonest(labels: pd.Series, classes: list[str]) -> str:
     return labels.value_counts().reindex(classes, fill_value=0).idxmax()
 
 
-def _blocks(images: ImageSet) -> list[np.ndarray]:
+def blocks(images: ImageSet) -> list[np.ndarray]:
+    """Give the rows of an image set, cut into blocks of :data:`LARGEST` pixels."""
     rows = max(1, LARGEST // images.size**2)
     return [np.arange(len(images))[start : start + rows] for start in range(0, len(images), rows)]
 

@@ -1,7 +1,7 @@
 """Tests of two classifiers on the same images.
 
-McNemar's and the Stuart-Maxwell test take images as independent. Twins are not, so where clusters
-are large both are too sure; the bootstrap over clusters (brain_mri.assessment.intervals) is not.
+McNemar's and the Stuart-Maxwell test take images as independent. Twins are not, so where groups
+are large both are too sure; the bootstrap over groups (brain_mri.assessment.intervals) is not.
 """
 
 import numpy as np
@@ -67,18 +67,18 @@ def stuart_maxwell(a: np.ndarray, b: np.ndarray, classes: int) -> dict:
     return {"statistic": statistic, "degrees_of_freedom": degrees, "p": p}
 
 
-def bootstrap_p(differences: np.ndarray, clusters: int) -> float | None:
+def bootstrap_p(differences: np.ndarray, groups: int) -> float | None:
     """Give the two-sided p of a paired bootstrap: twice the share of resamples beyond zero.
 
     One is added to count and number, so that p is never 0 (Davison and Hinkley 1997, section 4.2).
-    Nor is it below the smallest p of a sign test, 2 / 2**clusters: where two classifiers differ in
-    a handful of clusters, too few resamples lack them all, and the bootstrap alone is too sure.
+    Nor is it below the smallest p of a sign test, 2 / 2**groups: where two classifiers differ in
+    a handful of groups, too few resamples lack them all, and the bootstrap alone is too sure.
 
     Parameters
     ----------
     differences : ndarray (resamples,), float
         Between the two classifiers on the same resamples; NaN is left out.
-    clusters : int
+    groups : int
         Those with an image on which the two differ.
 
     Returns
@@ -91,7 +91,7 @@ def bootstrap_p(differences: np.ndarray, clusters: int) -> float | None:
         return None
     beyond = min(np.sum(differences <= 0), np.sum(differences >= 0))
     p = 2 * (1 + beyond) / (1 + len(differences))
-    return min(1.0, max(float(p), 2.0 ** (1 - clusters)))
+    return min(1.0, max(float(p), 2.0 ** (1 - groups)))
 
 
 def smallest_p(resamples: int) -> float:

@@ -24,7 +24,7 @@ def predictions_table(
     return pd.DataFrame(
         {
             "path": index["source"],
-            "cluster": index["cluster"],
+            "group": index["group"],
             "actual": index["label"],
             "predicted": np.array(classes)[probabilities.argmax(axis=1)],
             **dict(zip(classes, probabilities.T, strict=True)),
@@ -47,7 +47,7 @@ def read_predictions(
     Returns
     -------
     DataFrame
-        One row per image: ``path``, ``cluster``, ``actual``, ``predicted`` (the likeliest class),
+        One row per image: ``path``, ``group``, ``actual``, ``predicted`` (the likeliest class),
         and the probability of each class.
 
     Raises
@@ -55,7 +55,7 @@ def read_predictions(
     InputError
         If the file is damaged, or of other images.
     """
-    table = read_table(path, ["path", "actual", "predicted"], numbers=["cluster", *classes])
+    table = read_table(path, ["path", "actual", "predicted"], numbers=["group", *classes])
     if index is not None and not (
         table["path"].equals(index["source"]) and table["actual"].equals(index["label"])
     ):

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import ttest_1samp
 
-from brain_mri.assessment.intervals import CONFIDENCE, cluster_bootstrap, percentile_interval
+from brain_mri.assessment.intervals import CONFIDENCE, group_bootstrap, percentile_interval
 from brain_mri.assessment.pairs import SIGNIFICANT, bootstrap_p, holm, verdict
 from brain_mri.assessment.weighted import averages, class_scores, share
 
@@ -25,7 +25,7 @@ def measure_runs(
     resamples: int,
     seed: int,
 ) -> tuple[dict[tuple[str, str, int], float], dict[tuple[str, str, int], np.ndarray]]:
-    """Measure every run on the same test images, and on resamples of their clusters.
+    """Measure every run on the same test images, and on resamples of their groups.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def measure_runs(
                 found["sensitivity", arm, number] = share(called_ill, actual != healthy, weights)
         return found
 
-    return cluster_bootstrap(figures, truth["cluster"].to_numpy(), resamples, seed)
+    return group_bootstrap(figures, truth["group"].to_numpy(), resamples, seed)
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ def contrast_table(
     """Test contrasts between arms over both test images and seeds.
 
     Runs of one seed are compared with each other on the same test images. The interval draws twin
-    clusters and, independently, seeds anew (the pigeonhole bootstrap of Owen 2007, Annals of
+    groups and, independently, seeds anew (the pigeonhole bootstrap of Owen 2007, Annals of
     Applied Statistics 1:386): it is of the difference on other images of this kind and with other
     seeds. Drawing n seeds anew makes their part too small by (n - 1) / n, and knows no tails beyond
     them. So the interval also covers Student's of the differences by seed, and p is the larger.

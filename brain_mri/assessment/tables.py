@@ -3,13 +3,13 @@
 import pandas as pd
 
 from brain_mri.assessment.answers import Answers, Images
-from brain_mri.assessment.baselines import NAMES
 from brain_mri.assessment.calibration import reliability
+from brain_mri.assessment.references import REFERENCES
 
 
 def headline(found: dict) -> dict:
     """Give the few figures that a person compares, of what a comparison found."""
-    accuracy = {name: found["classifiers"][name]["accuracy"]["value"] for name in NAMES}
+    accuracy = {name: found["classifiers"][name]["accuracy"]["value"] for name in REFERENCES}
     return {
         "recommended": found["recommended"]["model"],
         **{name: {"accuracy": value} for name, value in accuracy.items()},
@@ -54,7 +54,7 @@ def intervals_table(classifiers: dict[str, dict]) -> pd.DataFrame:
             rows += [
                 {"classifier": name, "measure": measure, "class": label} | figure
                 for measure, figure in figures.items()
-                if measure not in ("per_class", "beats_look_up")
+                if measure not in ("per_class", "beats")
             ]
     return pd.DataFrame(rows)
 

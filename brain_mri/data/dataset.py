@@ -18,6 +18,9 @@ UNKNOWN_CLASS = "its folder is not one of the classes"
 NOT_UTF8 = "its name is not UTF-8"
 LINKED_FOLDER = "a link to a folder, which is not followed"
 TRUTH = "truth.csv"  # how each of the phantoms was drawn
+PATIENTS = "patients.csv"  # which patient an image is of
+# What the audit notes of a file beyond the picture: a shortcut, where it differs between classes.
+HEADER = ("width", "height", "mode", "format", "file_bytes", "quantisation", "border")
 MOST_NAMES = 8  # that a sentence lists
 CONTROL = r"[\x00-\x1f\x7f-\x9f]"
 
@@ -111,12 +114,12 @@ def beside_splits(folder: str | Path) -> dict[str, int]:
     """Count the files of what lies beside Training/ and Testing/, by name; no stage reads them.
 
     A validation folder of the set's own is among them, since nothing tells whether it shares twins
-    with the splits. The table that comes with the phantoms is not.
+    with the splits. The tables that come with the phantoms are not.
     """
     folder = Path(folder)
     counts = {}
     for name in _names(folder):
-        if name not in (*SPLITS, TRUTH):
+        if name not in (*SPLITS, TRUTH, PATIENTS):
             path = folder / name
             own = path.is_dir() and not path.is_symlink()  # a link may lead anywhere
             counts[_shown(name)] = sum(1 for _ in _walk(path)) if own else 1
@@ -183,10 +186,12 @@ def read_manifest(path: str | Path) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``path``, ``split``, ``class``, ``cluster``, ``accepted``, ``reason`` and the digests.
+        ``path``, ``split``, ``class``, ``cluster``, ``patient`` (empty where not known),
+        ``group``, ``accepted``, ``reason``, the digests, and what each
+        file tells beyond the picture, :data:`HEADER`.
     """
-    columns = ["path", "split", "class", "sha256", "pixels_sha256", "cluster", "accepted", "reason"]
-    manifest = read_table(path, columns)
+    columns = ["path", "split", "class", *HEADER, "sha256", "pixels_sha256", "cluster", "patient"]
+    manifest = read_table(path, [*columns, "group", "accepted", "reason"]).fillna({"patient": ""})
     whole = (
         (manifest.empty or pd.api.types.is_bool_dtype(manifest["accepted"]))
         and manifest["split"].isin(SPLITS).all()
@@ -195,8 +200,8 @@ def read_manifest(path: str | Path) -> pd.DataFrame:
     if whole:
         manifest = manifest.astype({"accepted": bool})
         accepted = manifest[manifest["accepted"]]
-        clusters = pd.to_numeric(accepted["cluster"], errors="coerce")
-        whole = (clusters >= 0).all() and (clusters % 1 == 0).all()
+        numbers = accepted[["cluster", "group"]].apply(pd.to_numeric, errors="coerce")
+        whole = (numbers >= 0).all(axis=None) and (numbers % 1 == 0).all(axis=None)
         whole &= not accepted["path"].duplicated().any()
         for name, split, class_name in accepted[["path", "split", "class"]].values:
             parts = str(name).split("/")

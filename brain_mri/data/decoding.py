@@ -4,6 +4,7 @@ import hashlib
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -23,6 +24,9 @@ MOST_COLOUR = 32
 # would keep 16 of its 4096 greys.
 TWELVE_BITS = 4095
 
+# Grey level up to which the border around a head is black, for all that JPEG leaves there.
+BLACK = 16
+
 
 class Refused(ValueError):
     """A file that is not a slice; the message is the reason, from a small fixed vocabulary."""
@@ -40,12 +44,19 @@ class Slice:
         In pixels, upright.
     mode : str
         Pillow's name of the file's pixel format.
+    format : str
+        JPEG or PNG, whatever the file's name ends in.
+    quantisation : float or None
+        Mean of a JPEG's first quantisation table, that of brightness: the larger, the more was lost
+        in compressing. None for PNG.
     """
 
     pixels: np.ndarray
     width: int
     height: int
     mode: str
+    format: str
+    quantisation: float | None
 
 
 def decode(path: Path, max_pixels: int) -> Slice:
@@ -79,7 +90,8 @@ def decode(path: Path, max_pixels: int) -> Slice:
                     with Image.open(path, formats=FORMATS) as other:
                         other.verify()
                 image.load()  # the pixels, all of them
-                mode = image.mode
+                mode, format = image.mode, image.format
+                quantisation = _quantisation(image)
                 ImageOps.exif_transpose(image, in_place=True)
                 pixels = _to_grey(image)
     except UnidentifiedImageError:
@@ -98,7 +110,7 @@ def decode(path: Path, max_pixels: int) -> Slice:
     if pixels.min() == pixels.max():
         raise Refused("blank: every pixel has the same value")
     height, width = pixels.shape
-    return Slice(pixels, width, height, mode)
+    return Slice(pixels, width, height, mode, format, quantisation)
 
 
 def decode_accepted(path: Path, max_pixels: int) -> np.ndarray:
@@ -122,6 +134,31 @@ def pixel_digest(pixels: np.ndarray) -> str:
     digest = hashlib.sha256(repr(pixels.shape).encode())
     digest.update(np.ascontiguousarray(pixels))
     return digest.hexdigest()
+
+
+def border_share(pixels: np.ndarray) -> float:
+    """Give the share of a slice that lies outside the smallest upright box with all that shows.
+
+    Parameters
+    ----------
+    pixels : ndarray (height, width), uint8
+        What shows is brighter than :data:`BLACK`.
+
+    Returns
+    -------
+    float
+        From 0, where something shows at every side, to 1, where nothing does anywhere.
+    """
+    box = Image.fromarray((pixels > BLACK).view(np.uint8)).getbbox()  # faster than NumPy's any()
+    if box is None:
+        return 1.0
+    left, top, right, bottom = box
+    return 1 - (right - left) * (bottom - top) / pixels.size
+
+
+def _quantisation(image: Image.Image) -> float | None:
+    tables = getattr(image, "quantization", None)  # by their number
+    return fmean(tables[min(tables)]) if tables else None
 
 
 def _check_header(image: Image.Image, max_pixels: int) -> None:

@@ -5,6 +5,17 @@ from itertools import zip_longest
 import pandas as pd
 
 from brain_mri.data.dataset import MOST_NAMES, SPLITS, without_class
+from brain_mri.data.twins import ORIENTATIONS
+
+
+def lists(manifest: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Give what a person would look up file by file, by the name of the list."""
+    return {
+        "label_conflicts": conflicting(manifest),
+        "refused": manifest.loc[~manifest["accepted"], ["path", "reason"]],
+        "twins_of_two_patients": twins_of_two_patients(manifest),
+        "patients_of_two_labels": patients_of_two_labels(manifest),
+    }
 
 
 def conflicting(manifest: pd.DataFrame) -> pd.DataFrame:
@@ -22,14 +33,53 @@ def conflicting(manifest: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def twins_of_two_patients(manifest: pd.DataFrame) -> pd.DataFrame:
+    """List the images of every cluster whose twins are said to be of different patients.
+
+    Returns
+    -------
+    DataFrame
+        ``cluster``, ``path``, ``split``, ``class``, ``patient``, sorted by cluster.
+    """
+    known = _of_known_patients(manifest)
+    several = known.groupby("cluster")["patient"].transform("nunique") > 1
+    columns = ["cluster", "path", "split", "class", "patient"]
+    return known.loc[several, columns].sort_values(["cluster", "path"])
+
+
+def patients_of_two_labels(manifest: pd.DataFrame) -> pd.DataFrame:
+    """List the images of every patient whose slices carry different labels.
+
+    Returns
+    -------
+    DataFrame
+        ``patient``, ``path``, ``split``, ``class``, sorted by patient.
+    """
+    known = _of_known_patients(manifest)
+    several = known.groupby("patient")["class"].transform("nunique") > 1
+    columns = ["patient", "path", "split", "class"]
+    return known.loc[several, columns].sort_values(["patient", "path"])
+
+
+def _of_known_patients(manifest: pd.DataFrame) -> pd.DataFrame:
+    return manifest[manifest["accepted"] & (manifest["patient"] != "")]
+
+
+def _other_slices(images: pd.DataFrame, others: pd.DataFrame) -> int:
+    """Count images whose group has another slice, one that is no twin, among others."""
+    pairs = others[["group", "cluster"]].drop_duplicates()
+    counts = pairs.groupby("group").size().reindex(images["group"], fill_value=0).to_numpy()
+    return int((counts > images["cluster"].isin(others["cluster"]).to_numpy()).sum())
+
+
 def summarise(manifest: pd.DataFrame, classes: list[str]) -> dict:
     """Count what the audit found: images, except for those counts named files or clusters.
 
     Parameters
     ----------
     manifest : DataFrame
-        One row per file, with ``path``, ``split``, ``class``, ``cluster``, ``mirror``,
-        ``accepted``, ``reason`` and both digests.
+        One row per file, with ``path``, ``split``, ``class``, ``cluster``,
+        ``orientation``, ``accepted``, ``reason``, ``patient``, ``group`` and both digests.
     classes : list of str
 
     Returns
@@ -38,7 +88,8 @@ def summarise(manifest: pd.DataFrame, classes: list[str]) -> dict:
     """
     images = manifest[manifest["accepted"]]
     training, testing = (images[images["split"] == split] for split in SPLITS)
-    conflicts = conflicting(manifest)
+    conflicts, known = conflicting(manifest), images["patient"] != ""
+    turned = images["orientation"].value_counts().reindex(ORIENTATIONS[1:], fill_value=0)
 
     def across(column: str, of: pd.DataFrame = testing, other: pd.DataFrame = training) -> int:
         return int(of[column].isin(other[column]).sum())
@@ -63,8 +114,17 @@ def summarise(manifest: pd.DataFrame, classes: list[str]) -> dict:
             "testing_with_twin_in_training": across("cluster"),
             "training_with_twin_in_testing": across("cluster", training, testing),
         },
+        "patients": {
+            "patients": int(images.loc[known, "patient"].nunique()),
+            "images": int(known.sum()),
+            "groups": int(images["group"].nunique()),
+            "testing_with_patient_in_training": _other_slices(testing, training),
+            "training_with_patient_in_testing": _other_slices(training, testing),
+            "twins_of_two_patients": int(twins_of_two_patients(manifest)["cluster"].nunique()),
+            "of_two_labels": int(patients_of_two_labels(manifest)["patient"].nunique()),
+        },
         "identical_across": {"files": across("sha256"), "pixels": across("pixels_sha256")},
-        "mirrored": int(images["mirror"].notna().sum()),
+        "turned": {name: int(n) for name, n in turned.items() if n},
         "label_conflicts": {
             "clusters": int(conflicts["cluster"].nunique()),
             "images": len(conflicts),
@@ -75,8 +135,12 @@ def summarise(manifest: pd.DataFrame, classes: list[str]) -> dict:
 
 def headline(found: dict) -> dict[str, int]:
     """Give the few counts that a person compares, of what :func:`summarise` gives."""
-    across = found["twins"]["testing_with_twin_in_training"]
-    return {"files": found["files"], "refused": found["refused"], "twins_across": across}
+    return {
+        "files": found["files"],
+        "refused": found["refused"],
+        "twins_across": found["twins"]["testing_with_twin_in_training"],
+        "patients_across": found["patients"]["testing_with_patient_in_training"],
+    }
 
 
 def said(found: dict) -> str:
@@ -84,7 +148,9 @@ def said(found: dict) -> str:
     counts, testing = headline(found), found["images"]["Testing"]["all"]
     return (
         f"{counts['files']} files, {counts['refused']} refused; "
-        f"{counts['twins_across']} of {testing} Testing images have a twin in Training"
+        f"of {testing} Testing images {counts['twins_across']} have a twin in Training and "
+        f"{counts['patients_across']} another slice of their patient"
+        + ("" if found["patients"]["images"] else " (patients are not known)")
         + _left_aside("files beside Training and Testing, not used", found["unused"])
         + _left_aside("files of folders that are no class, refused", found["without_class"])
     )

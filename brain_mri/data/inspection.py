@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from brain_mri.data.dataset import UNKNOWN_CLASS, list_files, unreadable
-from brain_mri.data.decoding import Refused, decode, file_digest, pixel_digest
-from brain_mri.data.twins import Twins, cluster, find_twins, fingerprint
+from brain_mri.data.dataset import HEADER, UNKNOWN_CLASS, list_files, unreadable
+from brain_mri.data.decoding import Refused, border_share, decode, file_digest, pixel_digest
+from brain_mri.data.twins import ORIENTATIONS, Twins, cluster, find_twins, fingerprint, orient
 from brain_mri.errors import InputError
 from brain_mri.parallel import Workers, map_in_order
 
-COLUMNS = ("width", "height", "mode", "sha256", "pixels_sha256", "accepted", "reason")
+COLUMNS = (*HEADER, "sha256", "pixels_sha256", "accepted", "reason")
 
 
 def inspect(
@@ -44,8 +44,10 @@ def inspect(
     -------
     DataFrame
         The manifest, one row per file: ``path``, ``split``, ``class``, ``width``, ``height``,
-        ``mode``, digests of file and pixels, twin ``cluster``, ``mirror`` (the cluster that shows
-        it mirrored), ``accepted``, ``reason``.
+        ``mode``, ``format``, ``file_bytes``, ``quantisation`` (mean of a JPEG's first table),
+        ``border`` (share that is black around the head), digests of file and pixels, twin
+        ``cluster``, ``orientation`` (how it is turned against the first image of its cluster, as
+        :func:`brain_mri.data.twins.turned` does it; empty where refused), ``accepted``, ``reason``.
     """
     files = list_files(dataset)
     look = partial(_look, folder=dataset, classes=classes, max_pixels=max_pixels)
@@ -89,8 +91,9 @@ def _look(item: list[str | None], folder: Path, classes: list[str], max_pixels: 
             raise Refused(refused)
         if class_name not in classes:
             raise Refused(UNKNOWN_CLASS)
-        row["sha256"] = file_digest(folder / path)
-        found = decode(folder / path, max_pixels)
+        file = folder / path
+        row["sha256"] = file_digest(file)
+        found = decode(file, max_pixels)
     except Refused as refusal:
         return row | {"reason": str(refusal)}, None
     except OSError as error:  # a dangling link, a file that nobody may read
@@ -99,6 +102,10 @@ def _look(item: list[str | None], folder: Path, classes: list[str], max_pixels: 
         "width": found.width,
         "height": found.height,
         "mode": found.mode,
+        "format": found.format,
+        "file_bytes": file.stat().st_size,
+        "quantisation": found.quantisation,
+        "border": border_share(found.pixels),
         "pixels_sha256": pixel_digest(found.pixels),
         "accepted": True,
     }
@@ -122,15 +129,13 @@ def _require_few_refused(manifest: pd.DataFrame, most: float) -> None:
 
 
 def _with_twins(manifest: pd.DataFrame, found: Twins) -> pd.DataFrame:
-    """Add the twin cluster of every accepted image, and the cluster that shows it mirrored."""
+    """Add the twin cluster of every accepted image, and how it is turned against its first."""
     clusters = pd.array([pd.NA] * len(manifest), dtype="Int64")
-    mirrors = clusters.copy()
+    orientations = np.full(len(manifest), None, object)
     accepted = np.flatnonzero(manifest["accepted"])
-    labels = cluster(len(accepted), found.twins)
-    clusters[accepted] = labels
-    for one, other in found.mirrors:
-        mirrors[accepted[one]], mirrors[accepted[other]] = labels[other], labels[one]
-    columns = ["path", "split", "class", "width", "height", "mode", "sha256", "pixels_sha256"]
-    integers = {"width": "Int64", "height": "Int64"}
-    manifest = manifest.assign(cluster=clusters, mirror=mirrors).astype(integers)
-    return manifest[[*columns, "cluster", "mirror", "accepted", "reason"]]
+    clusters[accepted] = cluster(len(accepted), found.pairs)
+    orientations[accepted] = np.array(ORIENTATIONS, object)[orient(len(accepted), found)]
+    columns = ["path", "split", "class", *HEADER, "sha256", "pixels_sha256"]
+    integers = dict.fromkeys(["width", "height", "file_bytes"], "Int64")
+    manifest = manifest.assign(cluster=clusters, orientation=orientations).astype(integers)
+    return manifest[[*columns, "cluster", "orientation", "accepted", "reason"]]

@@ -1,4 +1,8 @@
-"""Divide Training into training and validation, and keep Testing's twins out of both."""
+"""Divide images into training, validation and test, so that no group is on two sides.
+
+A group holds the images that are twins of each other or slices of one patient, directly or through
+others (:func:`brain_mri.data.patients.groups`).
+"""
 
 import numpy as np
 import pandas as pd
@@ -9,22 +13,15 @@ from brain_mri.errors import InputError
 SETS = ("train", "val", "test")
 
 
-def in_clusters_of(clusters: pd.Series, others: pd.Series) -> np.ndarray:
-    """Tell which images have a twin among others, from the twin clusters of both, as booleans."""
-    return clusters.isin(others).to_numpy()
+def validation_mask(labels: np.ndarray, groups: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Choose the validation images: a share of each class, whole groups at a time.
 
-
-def validation_mask(
-    labels: np.ndarray, clusters: np.ndarray, share: float, seed: int
-) -> np.ndarray:
-    """Choose the validation images: a share of each class, whole twin clusters at a time.
-
-    Clusters are taken in random order as long as they fit. A class gives at least one cluster if
-    it has two, and never all it has. A cluster with several labels counts under its first.
+    Groups are taken in random order as long as they fit. A class gives at least one group if it
+    has two, and never all it has. A group with several labels counts under its first.
 
     Parameters
     ----------
-    labels, clusters : ndarray (n,)
+    labels, groups : ndarray (n,)
     share : float
         Of each class, between 0 and 1.
     seed : int
@@ -33,33 +30,35 @@ def validation_mask(
     -------
     ndarray (n,), bool
     """
-    table = pd.DataFrame({"label": labels, "cluster": clusters})
-    sizes = table.groupby("cluster", sort=True).agg(
-        label=("label", "first"), size=("label", "size")
-    )
+    table = pd.DataFrame({"label": labels, "group": groups})
+    sizes = table.groupby("group", sort=True).agg(label=("label", "first"), size=("label", "size"))
     generator = np.random.default_rng(seed)
     chosen: list = []
     for _, members in sizes.groupby("label", sort=True):
         members = members.iloc[generator.permutation(len(members))]
         wanted = max(1, round(share * members["size"].sum()))
         taken, left = 0, len(members)
-        for cluster, size in members["size"].items():
+        for group, size in members["size"].items():
             fits = taken + size <= wanted or (not taken and size == members["size"].min())
             if fits and left > 1:
-                chosen.append(cluster)
+                chosen.append(group)
                 taken, left = taken + size, left - 1
-    return table["cluster"].isin(chosen).to_numpy()
+    return table["group"].isin(chosen).to_numpy()
 
 
-def split(manifest: pd.DataFrame, leakage: str, share: float, seed: int) -> dict[str, pd.DataFrame]:
-    """Divide the accepted images between training, validation and test.
+def split_by_folder(
+    manifest: pd.DataFrame, classes: list[str], leakage: str, share: float, seed: int
+) -> dict[str, pd.DataFrame]:
+    """Divide the accepted images by the folders of the data set.
 
     Parameters
     ----------
     manifest : DataFrame
-        One row per file, with ``split``, ``class``, ``cluster`` and ``accepted``.
+        One row per file, with ``split``, ``class``, ``cluster``, ``group``, ``accepted`` and the
+        ``reason`` of refused ones.
+    classes : list of str
     leakage : {"drop", "keep"}
-        Whether Training images that have a twin in Testing are left out.
+        Whether Training images whose group has an image in Testing are left out.
     share : float
         Of each class of Training, for validation.
     seed : int
@@ -68,39 +67,107 @@ def split(manifest: pd.DataFrame, leakage: str, share: float, seed: int) -> dict
     -------
     dict of str to DataFrame
         The rows of ``train``, ``val``, ``test`` and ``dropped``, with ``twin``: whether there is a
-        twin in the other split.
+        twin in the other split, and ``same_patient``: whether there is one of the same group.
+
+    Raises
+    ------
+    InputError
+        If a set, or a class to train on, is empty: the sentence tells what became of the files.
     """
-    images = manifest[manifest["accepted"]]
-    images = images.astype({"cluster": int})  # refused rows, which have none, make it float
-    training, testing = (images[images["split"] == name] for name in SPLITS)
-    training = training.assign(twin=in_clusters_of(training["cluster"], testing["cluster"]))
-    testing = testing.assign(twin=in_clusters_of(testing["cluster"], training["cluster"]))
-    dropped = training[training["twin"] & (leakage == "drop")]
-    training = training.drop(dropped.index)
-    validation = validation_mask(
-        training["class"].to_numpy(),
-        training["cluster"].to_numpy(),
-        share,
-        seed,
+    images = _accepted(manifest)
+    sides = [images[images["split"] == name] for name in SPLITS]
+    training, testing = (
+        own.assign(
+            twin=own["cluster"].isin(other["cluster"]),
+            same_patient=own["group"].isin(other["group"]),
+        )
+        for own, other in (sides, sides[::-1])
     )
-    used = {"train": training[~validation], "val": training[validation], "test": testing}
-    return used | {"dropped": dropped}
+    dropped = training[training["same_patient"] & (leakage == "drop")]
+    sets = _split_off_validation(training.drop(dropped.index), share, seed)
+    sets |= {"test": testing, "dropped": dropped}
+    _require_images(sets, manifest, classes, leakage)
+    return sets
 
 
-def require_images(
-    sets: dict[str, pd.DataFrame], manifest: pd.DataFrame, classes: list[str], leakage: str
-) -> None:
-    """Raise InputError, with what became of the files, if a set or a class to train on is empty.
+def split_folds(
+    manifest: pd.DataFrame, classes: list[str], folds: int, fold: int, share: float, seed: int
+) -> dict[str, pd.DataFrame]:
+    """Divide the accepted images of both folders together: one fold is the test set.
+
+    Of a twin cluster the largest picture stands for all, of equals the first path; a cluster
+    under several labels is left out, since one of them is wrong. Folds hold whole groups and, as
+    far as groups allow, every class in its proportion.
 
     Parameters
     ----------
-    sets : dict of str to DataFrame
-        As of :func:`split`.
     manifest : DataFrame
-        One row per file, also of refused ones, with the ``reason``.
+        As for :func:`split_by_folder`, with ``path``, ``width`` and ``height``.
     classes : list of str
-    leakage : {"drop", "keep"}
+    folds : int
+    fold : int
+        From 1.
+    share : float
+        Of each class of the other folds, for validation.
+    seed : int
+
+    Returns
+    -------
+    dict of str to DataFrame
+        As of :func:`split_by_folder`; nothing has a twin or a slice of its patient on another side.
+
+    Raises
+    ------
+    InputError
+        If there is no such fold, or a class has fewer groups than there are folds.
     """
+    if not 1 <= fold <= folds:
+        raise InputError(f"fold is {fold}, but takes 1 to {folds}, as many as folds")
+    images = _accepted(manifest)
+    labels = images.groupby("cluster")["class"].transform("nunique")
+    pixels = -(images["width"] * images["height"]).astype(int)
+    ranked = images[labels == 1].assign(pixels=pixels).sort_values(["pixels", "path"])
+    kept = images.loc[ranked.drop_duplicates("cluster").index.sort_values()]
+    kept = kept.assign(twin=False, same_patient=False)
+    groups = kept.groupby("class")["group"].nunique().reindex(classes, fill_value=0)
+    if groups.min() < folds:
+        raise InputError(
+            f"folds is {folds}, but takes at most as many as each class has groups of twins and "
+            f"patients; {groups.idxmin()} has {groups.min()}"
+        )
+    from sklearn.model_selection import StratifiedGroupKFold  # a second to load, for folds alone
+
+    divided = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    rest, tested = list(divided.split(kept, kept["class"], kept["group"]))[fold - 1]
+    sets = _split_off_validation(kept.iloc[rest], share, seed)
+    sets["test"] = kept.iloc[tested]
+    for name in ("train", "test"):
+        if missing := sorted(set(classes) - set(sets[name]["class"])):
+            raise InputError(
+                f"fold {fold} of {folds} has no image of {missing[0]} for {name}, since few groups "
+                "of twins and patients hold them all; take fewer folds, or another seed"
+            )
+    if sets["val"].empty:
+        raise InputError(f"fold {fold} of {folds} leaves no image for validation; take more folds")
+    return sets | {"dropped": images.drop(kept.index).assign(twin=True, same_patient=True)}
+
+
+def _accepted(manifest: pd.DataFrame) -> pd.DataFrame:
+    images = manifest[manifest["accepted"]]
+    return images.astype(
+        {"cluster": int, "group": int}
+    )  # refused rows, which have none, make floats
+
+
+def _split_off_validation(rows: pd.DataFrame, share: float, seed: int) -> dict[str, pd.DataFrame]:
+    labels, groups = rows["class"].to_numpy(), rows["group"].to_numpy()
+    validation = validation_mask(labels, groups, share, seed)
+    return {"train": rows[~validation], "val": rows[validation]}
+
+
+def _require_images(
+    sets: dict[str, pd.DataFrame], manifest: pd.DataFrame, classes: list[str], leakage: str
+) -> None:
     dropped = sets["dropped"]
 
     def refused(files: pd.DataFrame) -> str:
@@ -110,9 +177,14 @@ def require_images(
         why = f" ({reasons.iloc[0]} for: {reasons.index[0]})" if len(reasons) else ""
         return f"of {len(files)} files {reasons.sum()} were refused{why}"
 
-    def twins(rows: pd.DataFrame) -> str:
-        said = f"{len(rows)} dropped as twins of Testing, since leakage is {leakage!r}"
-        return said if len(rows) else "none dropped as a twin of Testing"
+    def relatives(rows: pd.DataFrame) -> str:
+        if rows.empty:
+            return "none dropped as a twin of Testing"
+        twins = int(rows["twin"].sum())
+        said = f"{twins} dropped as twins of Testing"
+        if len(rows) > twins:
+            said += f" and {len(rows) - twins} as slices of its patients"
+        return f"{said}, since leakage is {leakage!r}"
 
     files = manifest[manifest["class"].isin(classes)]
     training, testing = (files[files["split"] == split] for split in SPLITS)
@@ -123,17 +195,18 @@ def require_images(
         raise InputError(
             f"no image of {name} is left to train on: in Training/{name}, "
             f"{refused(training[training['class'] == name])}, {held} held out for validation and "
-            f"{twins(dropped[dropped['class'] == name])}."
+            f"{relatives(dropped[dropped['class'] == name])}."
         )
     if sets["test"].empty:
         raise InputError(f"no image is left for test: in Testing, {refused(testing)}.")
     if sets["val"].empty:
-        clusters = sets["train"].groupby("class")["cluster"].nunique()
+        groups = sets["train"].groupby("class")["group"].nunique()
         raise InputError(
-            "no image is left for validation, which takes whole clusters of twins and never the "
-            f"last one of a class: the {len(sets['train'])} images of Training are in few clusters "
-            f"({', '.join(f'{name}: {count}' for name, count in clusters.items())}); there, "
-            f"{refused(training)} and {twins(dropped)}; add slices that are no copies of others."
+            "no image is left for validation, which takes whole groups of twins and patients and "
+            f"never the last one of a class: the {len(sets['train'])} images of Training are in "
+            f"few groups ({', '.join(f'{name}: {count}' for name, count in groups.items())}); "
+            f"there, {refused(training)} and {relatives(dropped)}; add slices that are no copies "
+            "of others."
         )
 
 
@@ -143,30 +216,29 @@ def index_of(rows: pd.DataFrame) -> pd.DataFrame:
         {
             "source": rows["path"],
             "label": rows["class"],
-            "cluster": rows["cluster"],
+            "group": rows["group"],
+            "patient": rows["patient"],
             "weight": 1.0,
             "transform": "",
             "twin": rows["twin"],
+            "same_patient": rows["same_patient"],
         }
     )
 
 
 def count_by_class(sets: dict[str, pd.DataFrame], classes: list[str]) -> pd.DataFrame:
-    """Count images, and those with a twin in the other split, by ``set`` and ``class``.
+    """Count images, and those related to the other split, by ``set`` and ``class``.
 
     Parameters
     ----------
     sets : dict of str to DataFrame
-        As of :func:`split`.
+        As of :func:`split_by_folder`.
     classes : list of str
     """
-    return pd.DataFrame(
-        {
-            "set": name,
-            "class": label,
-            "images": (rows["class"] == label).sum(),
-            "with_twin": (rows["twin"] & (rows["class"] == label)).sum(),
-        }
-        for name, rows in sets.items()
-        for label in classes
-    )
+    rows = []
+    for name, images in sets.items():
+        for label in classes:
+            own = images[images["class"] == label]
+            rows.append((name, label, len(own), own["twin"].sum(), own["same_patient"].sum()))
+    columns = ["set", "class", "images", "with_twin", "with_same_patient"]
+    return pd.DataFrame(rows, columns=columns)

@@ -1,9 +1,10 @@
 """Find twins: slices that show the same thing, however they were stored.
 
-Pairs are proposed by a coarse correlation of all with all, then registered to each other and
-compared level by level of an image pyramid, so that a re-encoded, rescaled, brightened, padded or
-cropped copy is told from the next slice of the same head, which differs somewhere. In a large set,
-only the likest that are proposed for a slice are registered.
+Pairs are proposed by a coarse correlation of all with all, in the eight ways that an image can be
+turned, then registered to each other and compared level by level of an image pyramid, so that a
+re-encoded, rescaled, brightened, padded, cropped or turned copy is told from the next slice of the
+same head, which differs somewhere. In a large set, only the likest that are proposed for a slice
+are registered.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -19,6 +20,19 @@ import numpy as np
 from PIL import Image
 from threadpoolctl import threadpool_limits
 
+# Whether an image's axes are swapped first, and the steps along y and x then: the four rotations,
+# anticlockwise, and their mirror images.
+_TURNS = {
+    "upright": (False, 1, 1),
+    "mirrored": (False, 1, -1),
+    "flipped": (False, -1, 1),
+    "rotated 90": (True, -1, 1),
+    "rotated 180": (False, -1, -1),
+    "rotated 270": (True, 1, -1),
+    "transposed": (True, 1, 1),
+    "transversed": (True, -1, -1),
+}
+ORIENTATIONS = tuple(_TURNS)
 SIDE = 64  # of a fingerprint; the pyramid's levels are 16, 32 and 64
 BATCH = 64  # pairs registered at once
 # Beyond so many slices, a slice is registered to its NEAREST alone, by coarse correlation. To
@@ -40,10 +54,10 @@ ALIKE = 0.75
 
 
 class Twins(NamedTuple):
-    """Pairs of indices ``i < j``: the same slice, and the same slice mirrored left-right."""
+    """Pairs of indices ``i < j`` of the same slice, and in which of eight ways `j` is turned."""
 
-    twins: np.ndarray
-    mirrors: np.ndarray
+    pairs: np.ndarray
+    orientations: np.ndarray
 
 
 def fingerprint(pixels: np.ndarray) -> np.ndarray:
@@ -76,8 +90,8 @@ def find_twins(
     """Compare all slices with all.
 
     The fingerprints (8 KiB a slice) and levels of their pyramids (10 KiB a slice) lie in files
-    that all processes map; memory holds one tile of the comparison a process, whatever the number
-    of slices. Time is quadratic.
+    that all processes map; memory holds one tile of the comparison a process, in the eight
+    orientations, whatever the number of slices. Time is quadratic.
 
     Parameters
     ----------
@@ -93,43 +107,42 @@ def find_twins(
     exact : int
         Up to so many slices, every pair that is proposed is registered.
     nearest : int
-        Beyond, a slice is registered to so many alone, those that it correlates with most in a
-        view. A cluster may be larger than this, and its slices each other's nearest: so the first
-        slice of every such cluster is registered to all that are proposed.
+        Beyond, a slice is registered to so many others alone, those that it correlates with most
+        in a view, each in all orientations that correlate. A cluster may be larger than this, and
+        its slices each other's nearest: so the first slice of every such cluster is registered to
+        all that are proposed.
 
     Returns
     -------
     Twins
-        Two arrays (P, 2) of int64, each sorted. A pair that is alike both ways, as symmetrical
-        images are, is a twin and not a mirror. Twins connect a cluster, and are not all its pairs:
-        of slices with the same fingerprint, each is paired with the first alone.
+        Pairs (P, 2), sorted, and places (P,) in `ORIENTATIONS`, both int64: the second of a pair is
+        the first turned so. A pair that is alike in several ways, as symmetrical images are, is
+        upright if that is one of them, and else as it is likest. Twins connect a cluster, and are
+        not all its pairs: of slices with the same fingerprint, each is paired with the first alone.
     """
     with TemporaryDirectory(dir=folder) as files:
         firsts, copies = _write_pyramids(Path(files), fingerprints)
         count = len(firsts)
-        found = {mirrored: np.empty((0, 2), np.int64) for mirrored in (False, True)}
+        found = _Found(np.empty((0, 2), np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
 
-        def compare(slices: np.ndarray, nearest: int | None) -> None:
+        def compare(slices: np.ndarray, nearest: int | None) -> _Found:
             rows = [
                 _Row(view, slices[start : start + chunk], nearest)
                 for view in range(len(PROPOSED))
                 for start in range(0, len(slices), chunk)
             ]
-            parts = {mirrored: [pairs] for mirrored, pairs in found.items()}
-            for pairs in apply(partial(_find_pairs, folder=Path(files), chunk=chunk), rows):
-                for mirrored in found:
-                    parts[mirrored].append(np.sort(pairs[mirrored], axis=1))
-            for mirrored, pairs in parts.items():
-                found[mirrored] = np.unique(np.concatenate(pairs), axis=0)
+            parts = apply(partial(_find_pairs, folder=Path(files), chunk=chunk), rows)
+            return _likest([found, *parts])
 
-        compare(np.arange(count), None if count <= exact else nearest)
+        found = compare(np.arange(count), None if count <= exact else nearest)
         compared = np.full(count, count <= exact)
-        while len(large := _firsts_of_large(cluster(count, found[False]), nearest, compared)):
-            compare(large, count)
+        while len(large := _firsts_of_large(cluster(count, found.pairs), nearest, compared)):
+            found = compare(large, count)
             compared[large] = True
-    twins = np.unique(np.concatenate([firsts[found[False]], copies]), axis=0)
-    labels, mirrors = cluster(count + len(copies), twins), firsts[found[True]]
-    return Twins(twins, mirrors[labels[mirrors[:, 0]] != labels[mirrors[:, 1]]])
+    pairs = np.concatenate([firsts[found.pairs], copies])
+    orientations = np.concatenate([found.orientations, np.zeros(len(copies), np.int64)])
+    order = np.lexsort((pairs[:, 1], pairs[:, 0]))
+    return Twins(pairs[order], orientations[order])
 
 
 def _firsts_of_large(labels: np.ndarray, size: int, compared: np.ndarray) -> np.ndarray:
@@ -161,11 +174,97 @@ def cluster(n: int, pairs: np.ndarray) -> np.ndarray:
     return connected_components(graph, directed=False)[1]
 
 
-class _Row(NamedTuple):
-    """A row of tiles: some slices in one view, compared with all, as they are and mirrored.
+def orient(n: int, found: Twins) -> np.ndarray:
+    """Tell how each slice is turned against the first of its cluster.
 
-    Each is registered to the `nearest` that it correlates with most; with None, to every slice
-    that comes after it.
+    Parameters
+    ----------
+    n : int
+        Number of slices.
+    found : Twins
+
+    Returns
+    -------
+    ndarray (n,), int64
+        Places in `ORIENTATIONS`, those of the pairs one after another along the fewest pairs.
+    """
+    neighbours: dict[int, list[tuple[int, int]]] = {}
+    for (i, j), turn in zip(found.pairs.tolist(), found.orientations.tolist(), strict=True):
+        neighbours.setdefault(i, []).append((j, turn))
+        neighbours.setdefault(j, []).append((i, _INVERSE[turn]))
+    orientations, reached = np.zeros(n, np.int64), set()
+    for first in sorted(neighbours):
+        waiting = [] if first in reached else [first]
+        reached.add(first)
+        for one in waiting:  # it grows meanwhile
+            for other, turn in neighbours[one]:
+                if other not in reached:
+                    reached.add(other)
+                    orientations[other] = _THEN[orientations[one], turn]
+                    waiting.append(other)
+    return orientations
+
+
+def turned(images: np.ndarray, orientation: int) -> np.ndarray:
+    """Turn images, without a copy of them.
+
+    `mirrored` swaps left and right, `flipped` top and bottom. `rotated 90`, `rotated 180` and
+    `rotated 270` turn by so many degrees anticlockwise. `transposed` mirrors along the diagonal
+    from top left to bottom right, so that rows become columns; `transversed` along the other one.
+    `upright` is as it was.
+
+    Parameters
+    ----------
+    images : ndarray (..., height, width)
+    orientation : int
+        Place in `ORIENTATIONS`.
+
+    Returns
+    -------
+    ndarray (..., height, width) or (..., width, height)
+    """
+    swapped, y, x = _TURNS[ORIENTATIONS[orientation]]
+    return (images.swapaxes(-2, -1) if swapped else images)[..., ::y, ::x]
+
+
+def _combine() -> np.ndarray:
+    """Make the table [a, b] of the orientation that turning by a, then by b, comes to."""
+    corners, eight = np.arange(4).reshape(2, 2), range(len(ORIENTATIONS))
+    place = {turned(corners, one).tobytes(): one for one in eight}
+    both = [[turned(turned(corners, a), b).tobytes() for b in eight] for a in eight]
+    return np.array([[place[corner] for corner in row] for row in both])
+
+
+_THEN = _combine()
+_INVERSE = _THEN.argmin(axis=1)  # what it takes to be upright again
+
+
+class _Found(NamedTuple):
+    """Pairs (P, 2), the orientation (P,) of the second against the first, how alike they are."""
+
+    pairs: np.ndarray
+    orientations: np.ndarray
+    scores: np.ndarray
+
+
+def _likest(parts: list[_Found]) -> _Found:
+    """Give each pair once, in order: upright if it was found so, else as it is most alike."""
+    pairs, orientations, scores = (np.concatenate(part) for part in zip(*parts, strict=True))
+    backwards = pairs[:, 0] > pairs[:, 1]
+    orientations = np.where(backwards, _INVERSE[orientations], orientations)
+    pairs = np.sort(pairs, axis=1)
+    # Rounded, since the last digits depend on what else was in the batch.
+    keys = (orientations, -scores.round(3), orientations > 0, pairs[:, 1], pairs[:, 0])
+    order = np.lexsort(keys)
+    pairs, places = np.unique(pairs[order], axis=0, return_index=True)
+    return _Found(pairs, orientations[order][places], scores[order][places])
+
+
+class _Row(NamedTuple):
+    """A row of tiles: some slices in one view, compared with all, however turned.
+
+    Each is registered to the `nearest` others that it correlates with most; with None, to every
+    slice that comes after it.
     """
 
     view: int
@@ -207,11 +306,8 @@ def _write_pyramids(
     return np.array([*first_of.values()], np.int64), np.concatenate(copies)
 
 
-def _find_pairs(row: _Row, folder: Path, chunk: int) -> tuple[np.ndarray, np.ndarray]:
-    """Compare a row of tiles: propose the pairs that correlate, keep those of the same slice.
-
-    Return the pairs of slices as they are, and those where the second is mirrored.
-    """
+def _find_pairs(row: _Row, folder: Path, chunk: int) -> _Found:
+    """Compare a row of tiles: propose the pairs that correlate, keep those of the same slice."""
 
     def mapped(dtype: type, side: int) -> np.ndarray:
         whole = np.asarray(np.memmap(folder / str(side), dtype, "r"))
@@ -235,8 +331,9 @@ def _find_pairs(row: _Row, folder: Path, chunk: int) -> tuple[np.ndarray, np.nda
             fixed, moving = (_detail(fingerprints[images], side) for images in (a, b))
             return fixed, moving, _basis(fixed), (of_a, of_b)
 
-        def same(pairs: np.ndarray, flip: slice) -> np.ndarray:
-            """Register pairs level by level, and keep those of the same slice."""
+        def same(orientation: int, pairs: np.ndarray) -> _Found:
+            """Register pairs level by level, the second turned back, and keep the same slices."""
+            back = _INVERSE[orientation]
             motion = np.zeros((len(pairs), 4), np.float32)
             for side, thresholds in LEVELS:
                 fixed, moving, basis, (a, b) = level(side, pairs)
@@ -244,22 +341,22 @@ def _find_pairs(row: _Row, folder: Path, chunk: int) -> tuple[np.ndarray, np.nda
                     parts = []
                     for k in _batches(len(pairs)):
                         of_a = (part[a[k]] for part in basis)
-                        parts.append(_register(moving[b[k]][..., flip], *of_a, motion[k]))
+                        parts.append(_register(turned(moving[b[k]], back), *of_a, motion[k]))
                     share, motion = (np.concatenate(part) for part in zip(*parts, strict=True))
                     kept = share > threshold
                     pairs, a, b, motion = pairs[kept], a[kept], b[kept], motion[kept]
-            alike = [
-                _worst_correlation(fixed[a[k]], moving[b[k]][..., flip], motion[k]) > ALIKE
-                for k in _batches(len(pairs))
-            ]
-            i, j = pairs[np.concatenate(alike)].T
-            return np.stack([row.slices[i], j], axis=1)
+            scores = np.concatenate(
+                [
+                    _worst_correlation(fixed[a[k]], turned(moving[b[k]], back), motion[k])
+                    for k in _batches(len(pairs))
+                ]
+            )
+            alike = scores > ALIKE
+            i, j = pairs[alike].T
+            found = np.stack([row.slices[i], j], axis=1)
+            return _Found(found, np.full(len(found), orientation), scores[alike])
 
-        found = []
-        for flip in (slice(None), slice(None, None, -1)):
-            proposed = _propose(row, rows[16], stored[16], flip, chunk)
-            found.append(np.concatenate([same(pairs, flip) for pairs in proposed]))
-    return tuple(found)
+        return _likest([same(*proposed) for proposed in _propose(row, rows[16], stored[16], chunk)])
 
 
 def _batches(count: int) -> list[slice]:
@@ -268,38 +365,50 @@ def _batches(count: int) -> list[slice]:
 
 
 def _propose(
-    row: _Row, rows: np.ndarray, images: np.ndarray, flip: slice, chunk: int
-) -> Iterator[np.ndarray]:
-    """Yield pairs worth registering: a place in the row's slices, and another slice."""
+    row: _Row, rows: np.ndarray, images: np.ndarray, chunk: int
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield an orientation and pairs worth registering: a place in the row's slices, and another.
+
+    The other is like the row's slice turned so.
+    """
     view, slices, nearest = row
-    units = _unit(rows)
+    eight = range(len(ORIENTATIONS))
+    units = np.stack([_unit(turned(rows, orientation)) for orientation in eight])
     least = np.full(len(slices), PROPOSED[view], np.float32)
     pairs, scores = np.empty((0, 2), np.int64), np.empty(0, np.float32)
-    waiting: list[tuple[np.ndarray, np.ndarray]] = []
+    worth = np.empty((0, len(eight)), bool)  # of a pair, in each orientation
+    waiting: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     for column in range(0 if nearest else slices[0], len(images), chunk):
-        columns = images[column : column + chunk, :, flip]
-        correlation = units @ _unit(columns).T
-        flat = np.flatnonzero(correlation > least[:, None])  # six times as fast as argwhere
-        i, j = np.divmod(flat, len(columns))
-        score, new = correlation.ravel()[flat], np.stack([i, column + j], axis=1)
+        correlation = units @ _unit(images[column : column + chunk]).T
         if nearest is None:
-            yield new[slices[i] < column + j]
+            for orientation, found in enumerate(correlation > PROPOSED[view]):
+                i, j = np.divmod(np.flatnonzero(found), found.shape[1])  # faster than argwhere
+                yield orientation, np.stack([i, column + j], axis=1)[slices[i] < column + j]
             continue
+        # An image takes one place among the nearest in however many orientations it is alike, so
+        # that symmetrical slices, alike in several, do not fill the places of others.
+        likest = correlation.max(axis=0)
+        i, j = np.divmod(np.flatnonzero(likest > least[:, None]), likest.shape[1])
         other = slices[i] != column + j
-        waiting.append((new[other], score[other]))
+        i, j = i[other], j[other]
+        new = np.stack([i, column + j], axis=1)
+        waiting.append((new, likest[i, j], (correlation[:, i, j] > PROPOSED[view]).T))
         last = column + chunk >= len(images)
-        if last or sum(len(some) for some, _ in waiting) > nearest * len(slices):
-            pairs, scores = (
-                np.concatenate(parts) for parts in zip((pairs, scores), *waiting, strict=True)
+        if last or sum(len(some) for some, _, _ in waiting) > nearest * len(slices):
+            pairs, scores, worth = (
+                np.concatenate(parts)
+                for parts in zip((pairs, scores, worth), *waiting, strict=True)
             )
             order = np.lexsort((pairs[:, 1], -scores, pairs[:, 0]))
-            pairs, scores, waiting = pairs[order], scores[order], []
+            pairs, scores, worth, waiting = pairs[order], scores[order], worth[order], []
             place = np.arange(len(pairs)) - np.searchsorted(pairs[:, 0], pairs[:, 0])
             full = place == nearest - 1
             least[pairs[full, 0]] = scores[full]
-            pairs, scores = pairs[place < nearest], scores[place < nearest]
+            kept = place < nearest
+            pairs, scores, worth = pairs[kept], scores[kept], worth[kept]
     if nearest:
-        yield pairs
+        for orientation in eight:
+            yield orientation, pairs[worth[:, orientation]]
 
 
 def _unit(detail: np.ndarray) -> np.ndarray:

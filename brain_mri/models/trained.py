@@ -56,7 +56,7 @@ class Trained:
 
 def train(
     name: str,
-    sets: dict[Path, ImageSet],
+    sets: list[tuple[Path, ImageSet]],
     settings: params.Model,
     classes: list[str],
     seed: int,
@@ -68,8 +68,8 @@ def train(
     ----------
     name : str
         Title of the progress bar.
-    sets : dict of Path to ImageSet
-        The training and the validation set, by their folders.
+    sets : list of (Path, ImageSet)
+        The training and the validation set, each with its folder.
     settings : brain_mri.params.Model
     classes : list of str
     seed : int
@@ -79,13 +79,13 @@ def train(
     """
     taken = runtime.configure(settings)
     worker, workers = distribution.place()
-    training, validation = (Examples.of(images, classes) for images in sets.values())
-    size = training.images.size
+    training, validation = (Examples.of(images, classes) for _, images in sets)
+    folders, size = [folder for folder, _ in sets], training.images.size
     agreed = key(
         settings.model_dump()
         | {"seed": seed, "classes": classes}
         | {"precision": taken["precision"], "versions": taken["versions"]},
-        [*sets, Path(settings.weights)],
+        [*folders, Path(settings.weights)],
     )
     if workers > 1:
         said = f"worker {worker} of {workers}, waits until all have started"
@@ -101,7 +101,7 @@ def train(
                     model,
                     kept / f"{key(taken, [folder, Path(settings.weights)])}-{worker}.npy",
                 )
-                for folder, examples in zip(sets, (training, validation), strict=True)
+                for folder, examples in zip(folders, (training, validation), strict=True)
             )
         depends_on = taken | {"agreed": agreed, "replicas": replicas}
         checkpoint = Checkpoint(output, key(depends_on, []))

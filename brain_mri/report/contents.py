@@ -7,8 +7,8 @@ from types import ModuleType
 import pandas as pd
 
 from brain_mri.assessment import diagnosis
-from brain_mri.assessment.look_up import LOOK_UP, MAJORITY
 from brain_mri.assessment.pairs import SIGNIFICANT, is_shown, verdict
+from brain_mri.assessment.references import LOOK_UP, REFERENCES
 from brain_mri.report.language import Language
 from brain_mri.report.reading import Reports
 
@@ -16,6 +16,14 @@ STANDINGS = {"higher": "ahead", "lower": "behind", "undecided": "open"}  # by ve
 # What training.json tells of a model and its training. The rest tells of the machine and software.
 TRAINING = {"architecture", "activation", "data", "images", "class_counts", "seed", "updates"}
 TRAINING |= {"epochs", "seen", "best_epoch", "val_loss", "val_accuracy", "parameters"}
+
+
+def patients_known(audit: dict) -> str:
+    """Tell of how many images the patient is known: ``known`` for all, ``partly``, ``unknown``."""
+    known = audit["patients"]["images"]
+    if not known:
+        return "unknown"
+    return "known" if known == audit["accepted"] else "partly"
 
 
 def shared(reports: Reports) -> dict:
@@ -27,6 +35,7 @@ def shared(reports: Reports) -> dict:
     return {
         "parameters": reports.parameters.model_dump(),
         "audit": reports.audit,
+        "patients_known": patients_known(reports.audit),
         "splits": counts,
         "absent": absent(counts, reports.classes),
         "models": {name: model_facts(reports, name) for name in names},
@@ -66,7 +75,7 @@ def model_facts(reports: Reports, name: str) -> dict:
 
 def reference_names(language: Language) -> dict[str, str]:
     """Give what the classifiers that are no models are called on the page."""
-    return {name: str(language.say(f"classifiers.{name}")) for name in (LOOK_UP, MAJORITY)}
+    return {name: str(language.say(f"classifiers.{name}")) for name in REFERENCES}
 
 
 def absent(splits: dict, classes: list[str]) -> dict[str, list[str]]:

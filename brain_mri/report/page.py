@@ -24,17 +24,17 @@ def html_page(results: dict) -> str:
     -------
     str
     """
-    return _render("index.html.j2", results)
+    return rendered("index.html.j2", results)
 
 
 def markdown_summary(results: dict) -> str:
     """Give the report's main figures as Markdown; takes what :func:`html_page` takes."""
-    return _render("report.md.j2", results)
+    return rendered("report.md.j2", results)
 
 
 def study_summary(results: dict) -> str:
     """Give what a study found as Markdown; takes what :mod:`stages.study` gathers."""
-    return _render("study.md.j2", results)
+    return rendered("study.md.j2", results)
 
 
 def at(mapping: dict, path: str):
@@ -123,6 +123,7 @@ def environment(language: Language) -> Environment:
     return made
 
 
-def _render(name: str, results: dict) -> str:
+def rendered(name: str, results: dict) -> str:
+    """Fill in a template in the language of the parameters among the results."""
     language = Language(results["parameters"]["language"])
     return environment(language).get_template(name).render(results)

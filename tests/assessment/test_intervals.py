@@ -1,12 +1,12 @@
-"""Intervals hold the truth as often as they say, by twin clusters, and never claim certainty."""
+"""Intervals hold the truth as often as they say, by groups, and never claim certainty."""
 
 import numpy as np
 import pytest
 from scipy.stats import binom
 
 from brain_mri.assessment.intervals import (
-    cluster_bootstrap,
     error_interval,
+    group_bootstrap,
     is_still,
     percentile_interval,
     proportion_interval,
@@ -21,8 +21,8 @@ def accuracy(right):
     return lambda weights: {"accuracy": share(right, np.ones(len(right), bool), weights)}
 
 
-def interval(right, cluster, resamples=2000, seed=1):
-    values, draws = cluster_bootstrap(accuracy(right), cluster, resamples, seed)
+def interval(right, group, resamples=2000, seed=1):
+    values, draws = group_bootstrap(accuracy(right), group, resamples, seed)
     return percentile_interval(values["accuracy"], draws["accuracy"])
 
 
@@ -39,16 +39,16 @@ def test_without_twins_the_draws_are_binomial():
     assert found["high"] == pytest.approx(binom.ppf(0.975, 200, 0.9) / 200, abs=0.005)
 
 
-def test_intervals_over_clusters_hold_the_truth_and_over_images_do_not():
-    # 60 clusters of 1 to 9 twins; a classifier is right on all of a cluster or on none, at 0.7.
+def test_intervals_over_groups_hold_the_truth_and_over_images_do_not():
+    # 60 groups of 1 to 9 twins; a classifier is right on all of a group or on none, at 0.7.
     generator = np.random.default_rng(0)
-    by_cluster = by_image = 0
+    by_group = by_image = 0
     for seed in range(300):
-        cluster = np.repeat(np.arange(60), generator.integers(1, 10, 60))
-        right = (generator.random(60) < 0.7)[cluster]
-        by_cluster += holds(interval(right, cluster, 300, seed), 0.7)
-        by_image += holds(interval(right, np.arange(len(cluster)), 300, seed), 0.7)
-    assert 0.91 <= by_cluster / 300 <= 0.98
+        group = np.repeat(np.arange(60), generator.integers(1, 10, 60))
+        right = (generator.random(60) < 0.7)[group]
+        by_group += holds(interval(right, group, 300, seed), 0.7)
+        by_image += holds(interval(right, np.arange(len(group)), 300, seed), 0.7)
+    assert 0.91 <= by_group / 300 <= 0.98
     assert by_image / 300 < 0.75
 
 
@@ -60,7 +60,7 @@ def test_intervals_of_the_calibration_error_hold_the_truth_and_percentiles_alone
         confidence = generator.choice([0.55, 0.65, 0.75, 0.85, 0.95], 100)
         actual = (generator.random(100) > confidence - 0.05).astype(int)
         probabilities = np.column_stack([confidence, 1 - confidence])
-        values, draws = cluster_bootstrap(
+        values, draws = group_bootstrap(
             lambda w, a=actual, p=probabilities: calibration_errors(a, p, 10, w),
             *(np.arange(100), 200, seed),
         )
@@ -73,7 +73,7 @@ def test_intervals_of_the_calibration_error_hold_the_truth_and_percentiles_alone
 def test_the_same_seed_gives_the_same_draws_and_another_others():
     right = np.random.default_rng(0).random(50) < 0.7
     one, again, other = (
-        cluster_bootstrap(accuracy(right), np.arange(50), 100, seed)[1]["accuracy"]
+        group_bootstrap(accuracy(right), np.arange(50), 100, seed)[1]["accuracy"]
         for seed in (1, 1, 2)
     )
     assert (one == again).all()
@@ -89,7 +89,7 @@ def test_many_images_are_drawn_in_batches_to_the_same_end():
         seen.append(len(weights))
         return accuracy(right)(weights)
 
-    values, draws = cluster_bootstrap(figures, np.arange(20_000), 400, 1)
+    values, draws = group_bootstrap(figures, np.arange(20_000), 400, 1)
     assert seen == [1, 100, 100, 100, 100]
     assert len(draws["accuracy"]) == 400
     assert draws["accuracy"].mean() == pytest.approx(values["accuracy"], abs=0.001)
@@ -101,7 +101,7 @@ def test_figures_of_one_resample_are_paired():
         "a": accuracy(right)(weights)["accuracy"],
         "b": accuracy(~right)(weights)["accuracy"],
     }
-    _, draws = cluster_bootstrap(both, np.arange(80), 100, 1)
+    _, draws = group_bootstrap(both, np.arange(80), 100, 1)
     assert draws["a"] + draws["b"] == pytest.approx(np.ones(100))
 
 
@@ -120,7 +120,7 @@ def test_with_all_but_a_few_right_the_interval_reaches_over_clopper_and_pearsons
     assert (found["low"], found["high"]) == pytest.approx((0.9627, 0.9998), abs=5e-5)
     lows = [proportion_interval(k / 147, np.full(99, k / 147), 147)["low"] for k in (147, 146, 145)]
     assert lows == sorted(lows, reverse=True)
-    wide = proportion_interval(146 / 147, np.linspace(0.9, 1, 100), 147)  # few, large clusters
+    wide = proportion_interval(146 / 147, np.linspace(0.9, 1, 100), 147)  # few, large groups
     assert (wide["low"], wide["high"]) == (pytest.approx(0.9025), pytest.approx(0.9998, abs=5e-5))
 
 
@@ -128,11 +128,11 @@ def test_a_proportion_of_nothing_could_be_anything():
     assert proportion_interval(0.0, np.zeros(9), 0) == {"value": 0.0, "low": 0.0, "high": 1.0}
 
 
-def test_a_proportion_of_one_cluster_has_no_interval():
+def test_a_proportion_of_one_group_has_no_interval():
     assert proportion_interval(0.5, np.full(9, 0.5), 1) == {"value": 0.5} | UNKNOWN
 
 
-def test_one_cluster_alone_gives_values_without_intervals():
+def test_one_group_alone_gives_values_without_intervals():
     found = interval(np.array([True, False]), np.array([7, 7]))
     assert found == {"value": 0.5} | UNKNOWN
 

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from brain_mri.assessment.intervals import cluster_bootstrap
+from brain_mri.assessment.intervals import group_bootstrap
 from brain_mri.assessment.pairs import (
     bootstrap_p,
     holm,
@@ -125,28 +125,28 @@ def test_the_bootstraps_p_is_one_without_a_difference_and_never_zero():
 
 
 def test_the_bootstraps_p_is_not_below_the_sign_tests():
-    # Four clusters all in favour: 2 / 2^4, what exact McNemar gives too.
+    # Four groups all in favour: 2 / 2^4, what exact McNemar gives too.
     assert bootstrap_p(np.full(1999, 0.1), 4) == 0.125
     assert mcnemar(*rights(9, 4, 0, 0))["p"] == 0.125
 
 
 def test_with_twins_the_bootstrap_keeps_its_word_and_mcnemar_does_not():
-    # Equal classifiers, right or wrong on whole clusters of 1 to 4 twins: p below 0.05 is chance.
+    # Equal classifiers, right or wrong on whole groups of 1 to 4 twins: p below 0.05 is chance.
     generator = np.random.default_rng(0)
     by_bootstrap = by_mcnemar = 0
     for seed in range(200):
-        cluster = np.repeat(np.arange(100), generator.integers(1, 5, 100))
+        group = np.repeat(np.arange(100), generator.integers(1, 5, 100))
         known = generator.random(100) < 0.8
         a, b = (
-            np.where(generator.random(100) < 0.15, generator.random(100) < 0.8, known)[cluster]
+            np.where(generator.random(100) < 0.15, generator.random(100) < 0.8, known)[group]
             for _ in "ab"
         )
         difference = a.astype(float) - b
-        _, draws = cluster_bootstrap(
+        _, draws = group_bootstrap(
             lambda weights, d=difference: {"accuracy": weights @ d / weights.sum(axis=-1)},
-            *(cluster, 400, seed),
+            *(group, 400, seed),
         )
-        differ = len(np.unique(cluster[a != b]))
+        differ = len(np.unique(group[a != b]))
         by_bootstrap += bootstrap_p(draws["accuracy"], differ) < 0.05
         by_mcnemar += mcnemar(a, b)["p"] < 0.05
     assert by_bootstrap / 200 < 0.07

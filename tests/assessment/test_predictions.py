@@ -9,7 +9,7 @@ from brain_mri.errors import InputError
 CLASSES = ["01", "NA"]
 WHOLE = {
     "path": ["test/a.png", "test/b.png"],
-    "cluster": [0, 1],
+    "group": [0, 1],
     "actual": ["01", "NA"],
     "predicted": ["01", "01"],
     "01": [0.75, 0.5],
@@ -38,10 +38,10 @@ def test_whole_answers_are_read_as_they_are(path):
         {"predicted": ["NA", "01"]},
         {"01": [0.75, 0.75]},
         {"01": [1.25, 0.5], "NA": [-0.25, 0.5]},
-        {"cluster": ["0", "x"]},
+        {"group": ["0", "x"]},
         {column: [] for column in WHOLE},
     ],
-    ids=["actual", "predicted", "not the likeliest", "sum", "negative", "cluster", "no row"],
+    ids=["actual", "predicted", "not the likeliest", "sum", "negative", "group", "no row"],
 )
 def test_damaged_answers_are_refused_without_an_image_set_too(path, change):
     pd.DataFrame(WHOLE | change).to_csv(path, index=False)

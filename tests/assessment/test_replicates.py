@@ -29,7 +29,7 @@ def runs_of(right_shares, seeds=4, images=120):
 
 
 def measured(actual, predicted, resamples=400, healthy_class="well"):
-    truth = {"cluster": np.arange(len(actual)), "actual": np.array(CLASSES)[actual]}
+    truth = {"group": np.arange(len(actual)), "actual": np.array(CLASSES)[actual]}
     predictions = {
         run: pd.DataFrame(truth | {"predicted": np.array(CLASSES)[answers]})
         for run, answers in predicted.items()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from brain_mri.data.decoding import Refused, decode, file_digest, pixel_digest
+from brain_mri.data.decoding import Refused, border_share, decode, file_digest, pixel_digest
 
 LIMIT = 1_000_000
 
@@ -50,6 +50,32 @@ def test_three_equal_channels_are_grey_to_the_last_bit(save, grey):
 
 def test_a_png_named_jpg_is_accepted(save, grey):
     np.testing.assert_array_equal(decode(save(grey, "a.jpg", format="PNG"), LIMIT).pixels, grey)
+
+
+def test_a_slice_tells_its_format_whatever_its_name(save, grey):
+    found = decode(save(grey, "a.jpg", format="PNG"), LIMIT)
+    assert (found.format, found.quantisation) == ("PNG", None)
+    assert decode(save(grey, "b.png", format="JPEG"), LIMIT).format == "JPEG"
+
+
+def test_the_quantisation_is_the_mean_of_the_table_of_brightness(save, grey):
+    brightness, colour = [7] * 32 + [8] * 32, [50] * 64
+    path = save(np.stack([grey] * 3, -1), "a.jpg", qtables=[brightness, colour])
+    assert decode(path, LIMIT).quantisation == 7.5
+
+
+def test_the_more_a_jpeg_is_compressed_the_larger_its_quantisation(save, grey):
+    found = [decode(save(grey, "a.jpg", quality=q), LIMIT).quantisation for q in (95, 75, 30)]
+    assert found == sorted(found)
+    assert found[0] < found[2]
+
+
+def test_the_border_is_what_lies_outside_the_box_of_all_that_shows(grey):
+    pixels = np.full((40, 30), 16, np.uint8)
+    pixels[10, 5] = pixels[29, 24] = 17
+    assert border_share(pixels) == 1 - 20 * 20 / 1200
+    assert border_share(np.full((20, 20), 17, np.uint8)) == 0
+    assert border_share(np.zeros((20, 20), np.uint8)) == 1
 
 
 def test_sixteen_bits_are_scaled_and_not_clipped(save, grey):

@@ -110,7 +110,8 @@ def test_what_a_killed_stage_leaves_behind_is_no_dependency_of_another(project):
 
 def test_a_folder_that_is_being_replaced_is_whole_or_not_there(tmp_path):
     def images(turn):
-        row = {"source": "x", "label": str(turn), "cluster": 0, "weight": 1.0, "transform": ""}
+        row = {"source": "x", "label": str(turn), "group": 0, "patient": "", "weight": 1.0}
+        row |= {"transform": "", "same_patient": False}
         index = pd.DataFrame([row | {"twin": False}] * 40)
         write_images(tmp_path / "set", index, np.full((40, 200, 200), turn, np.uint8), shard_mb=1)
 
@@ -141,7 +142,8 @@ SETS = "--training data/prepared/train --validation data/prepared/val --testing 
 COMMANDS = {
     "phantom": "full/phantom",
     "check": "full/dataset.json --strategies full/strategies.json",
-    "audit": "data/phantom --manifest full/manifest.csv --reports full",
+    "audit": "data/phantom --manifest full/manifest.csv --patients full/patients.csv "
+    "--reports full",
     "prepare": "data/phantom --manifest data/audit/manifest.csv --output full --reports full",
     "balance": "--in-use data/strategies.json --training data/prepared/train "
     "--output full/balanced",
@@ -149,7 +151,7 @@ COMMANDS = {
     "--validation data/prepared/val --model full/model_1.keras --reports full",
     "evaluate": "model_1 --model models/model_1.keras --validation data/prepared/val "
     "--testing data/prepared/test --reports full --pictures full/pictures",
-    "compare": f"{SETS} --reports full",
+    "compare": f"{SETS} --manifest data/audit/manifest.csv --reports full",
     "report": "--reports full",
 }
 ROOM = {"phantom": 200, "check": 0, "train": 300, "evaluate": 40, "report": 300}  # KiB; else 8

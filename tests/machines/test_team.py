@@ -230,11 +230,11 @@ def benchmark(project):
     for name in ("dvc.yaml", "dvc.lock"):
         path = project.folder / name
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        head = {key: content[key] for key in ("schema", "vars") if key in content}
         kept = {
             stage: content["stages"][stage] for stage in ("phantom", "check", "audit", "prepare")
         }
-        content = {"schema": "2.0"} if name == "dvc.lock" else {}
-        path.write_text(yaml.safe_dump(content | {"stages": kept}, sort_keys=False))
+        path.write_text(yaml.safe_dump(head | {"stages": kept}, sort_keys=False))
     project.commit("data alone")
     return project
 

@@ -34,10 +34,12 @@ def write_examples(folder, count, noise, brighter, weights=1.0):
         {
             "source": [f"{n}.jpg" for n in range(count)],
             "label": np.array(CLASSES)[labels],
-            "cluster": range(count),
+            "group": range(count),
+            "patient": "",
             "weight": weights,
             "transform": "",
             "twin": False,
+            "same_patient": False,
         }
     )
     write_images(folder, index, iter(images), shard_mb=1)

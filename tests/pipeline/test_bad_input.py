@@ -31,7 +31,7 @@ PREPARED = [f"--{a}=data/prepared/{b}" for a, b in
 MANIFEST = f"--manifest={faults.MANIFEST}"
 STAGES = {
     "check": (check, ["data/dataset.json", "--strategies=data/strategies.json"]),
-    "audit": (audit, [MINE, MANIFEST, "--reports=reports"]),
+    "audit": (audit, [MINE, MANIFEST, "--patients=data/audit/patients.csv", "--reports=reports"]),
     "prepare": (prepare, [MINE, MANIFEST, "--output=data/prepared", "--reports=reports"]),
     "balance": (
         balance,
@@ -40,7 +40,7 @@ STAGES = {
             *("--output=data/balanced", "--pictures=reports/pictures"),
         ],
     ),
-    "compare": (compare, [*PREPARED, "--reports=reports"]),
+    "compare": (compare, [*PREPARED, MANIFEST, "--reports=reports"]),
     "report": (report, ["--reports=reports"]),
 }
 
@@ -74,7 +74,13 @@ def assert_ends(said, fault):
 
 def write_params(folder, **changes):
     parameters = YAML(typ="safe").load(ROOT / "params.yaml")
-    small = {"dataset": MINE, "classes": ["a", "b"], "healthy_class": None, "image_size": 32}
+    small = {
+        "dataset": MINE,
+        "patients": None,
+        "classes": ["a", "b"],
+        "healthy_class": None,
+        "image_size": 32,
+    }
     YAML().dump(parameters | small | changes, folder / "params.yaml")
 
 
@@ -257,12 +263,13 @@ def test_what_lies_beside_the_splits_and_the_classes_is_named(tmp_path, monkeypa
     assert found["unused"] == {"Validation": 12, "labels.csv": 1}
 
 
-def test_the_table_that_comes_with_the_phantoms_is_not_said_to_be_unused(
+def test_the_tables_that_come_with_the_phantoms_are_not_said_to_be_unused(
     tmp_path, monkeypatch, capsys
 ):
     write_params(tmp_path)
     faults.write_dataset(tmp_path / MINE)
     (tmp_path / MINE / "truth.csv").write_text("path,source")
+    (tmp_path / MINE / "patients.csv").write_text("path,patient")
     monkeypatch.chdir(tmp_path)
     assert said_by("audit", monkeypatch) is None
     assert "not used" not in capsys.readouterr().out
@@ -288,7 +295,7 @@ def benchmarked(fresh, tmp_path_factory):
     listed = [fault for fault in faults.CONTENTS if "link" not in fault.what]
     write_mine(project.folder / MINE, listed)
     project.keep_models("model_1")
-    project.set(dataset=MINE, classes=CLASSES, healthy_class=HEALTHY)
+    project.set(dataset=MINE, patients=None, classes=CLASSES, healthy_class=HEALTHY)
     project.set(audit={"max_refused": 0.9}, compare={"resamples": 200})
     project.set(phantom={"training": 20, "testing": 20})  # which is drawn, but not used
     project.commit("one model")

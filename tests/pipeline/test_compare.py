@@ -11,7 +11,9 @@ import pytest
 import yaml
 from scipy.special import softmax
 
-from brain_mri.storage import read_json, write_images
+from brain_mri.assessment.references import REFERENCES
+from brain_mri.storage import read_json, read_table, write_images, write_table
+from tests.conftest import manifest_of
 
 ROOT = Path(__file__).parents[2]
 CLASSES = ["01", "NA", "no_tumor"]  # names that a table would take for a number and for nothing
@@ -25,12 +27,18 @@ def write_set(folder, labels, generator, twins=0):
     pixels = generator.integers(0, 60, (len(labels), 32, 32)) + 90 * np.array(labels)[:, None, None]
     index = pd.DataFrame(
         {
-            "source": [f"{folder.name}/{row}.png" for row in range(len(labels))],
+            "source": [
+                f"{'Testing' if folder.name == 'test' else 'Training'}/"
+                f"{CLASSES[label]}/{folder.name}{row}.png"
+                for row, label in enumerate(labels)
+            ],
             "label": [CLASSES[label] for label in labels],
-            "cluster": np.arange(len(labels)) // 2,
+            "group": np.arange(len(labels)) // 2,
+            "patient": "",
             "weight": 1.0,
             "transform": "",
             "twin": np.arange(len(labels)) < twins,
+            "same_patient": np.arange(len(labels)) < twins,
         }
     )
     write_images(folder, index, pixels.astype(np.uint8), shard_mb=1)
@@ -45,7 +53,7 @@ def write_answers(path, index, skill, generator):
     probabilities = softmax(logits, axis=1)
     answers = {
         "path": index["source"],
-        "cluster": index["cluster"],
+        "group": index["group"],
         "actual": index["label"],
         "predicted": np.array(CLASSES)[probabilities.argmax(axis=1)],
     }
@@ -60,14 +68,15 @@ def project(tmp_path):
     parameters = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     models = dict.fromkeys(("good", "poor"), parameters["models"]["model_1"])
     parameters |= {"classes": CLASSES, "healthy_class": "no_tumor", "models": models}
-    parameters["compare"] |= {"resamples": 200}
+    parameters["compare"] |= {"resamples": 500}
     change(tmp_path, parameters)
     generator = np.random.default_rng(0)
-    write_set(tmp_path / "train", [0] * 20 + [1] * 30 + [2] * 10, generator)
+    training = write_set(tmp_path / "train", [0] * 20 + [1] * 30 + [2] * 10, generator)
     sets = {
         "validation": write_set(tmp_path / "val", np.arange(60) % 3, generator),
         "predictions": write_set(tmp_path / "test", np.arange(90) % 3, generator, twins=30),
     }
+    write_table(tmp_path / "manifest.csv", manifest_of([training, *sets.values()]))
     for name, skill in (("good", 4), ("poor", 1)):
         for kind, index in sets.items():
             path = tmp_path / f"reports/{kind}/{name}.csv"
@@ -82,7 +91,16 @@ def change(folder, parameters):
 def run(folder, **environment):
     sets = ["--training", "train", "--validation", "val", "--testing", "test"]
     return subprocess.run(
-        [sys.executable, "-m", "stages.compare", *sets, "--reports", "reports"],
+        [
+            sys.executable,
+            "-m",
+            "stages.compare",
+            *sets,
+            "--manifest",
+            "manifest.csv",
+            "--reports",
+            "reports",
+        ],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
         capture_output=True,
@@ -115,9 +133,10 @@ def edit(path, edited):
 def test_the_comparison_has_every_classifier_and_names_what_was_compared(project):
     found = result(project)
     assert found["images"] == 90
-    assert found["clusters"] == 45
-    assert list(found["classifiers"]) == ["good", "poor", "look_up", "majority"]
-    assert list(found["pairs"]) == ["good - poor", "good - look_up", "poor - look_up"]
+    assert found["groups"] == 45
+    assert list(found["classifiers"]) == ["good", "poor", *REFERENCES]
+    wanted = [f"{model} - {other}" for model in ("good", "poor") for other in REFERENCES]
+    assert list(found["pairs"]) == ["good - poor", *wanted]
     assert found["recommended"]["model"] == "good"
     assert found["threshold"]["target_sensitivity"] == 0.99
     assert found["threshold"]["models"]["good"]["validation_sensitivity"] >= 0.99
@@ -126,9 +145,7 @@ def test_the_comparison_has_every_classifier_and_names_what_was_compared(project
 def test_what_metrics_show_is_the_recommended_model_and_what_needs_none(project):
     found = result(project)["classifiers"]
     shown = read_json(project / "reports/comparison.json")
-    others = {
-        name: {"accuracy": found[name]["accuracy"]["value"]} for name in ("look_up", "majority")
-    }
+    others = {name: {"accuracy": found[name]["accuracy"]["value"]} for name in REFERENCES}
     assert shown == {"recommended": "good"} | others
 
 
@@ -137,7 +154,26 @@ def test_the_look_up_and_the_majority_class_come_from_training(project):
     assert found["look_up"]["accuracy"]["value"] == 1  # the classes differ in brightness
     assert found["majority"]["per_class"]["NA"]["recall"]["value"] == 1
     assert found["majority"]["accuracy"]["value"] == pytest.approx(1 / 3)
-    assert not found["good"]["beats_look_up"]
+    assert not found["good"]["beats"]["look_up"]
+    assert found["good"]["beats"]["majority"]
+
+
+def test_files_that_do_not_differ_tell_nothing_and_brightness_does(project):
+    found = result(project)
+    assert found["classifiers"]["header"]["accuracy"]["value"] == pytest.approx(1 / 3)
+    assert found["classifiers"]["statistics"]["accuracy"]["value"] == 1
+    shift = read_table(project / "reports/comparison/shift.csv", ["class", "features", "told"])
+    assert not shift["told"].any()
+    assert not found["header_tells_tumour"]["told"]
+
+
+def test_a_class_whose_files_have_their_own_size_is_told_by_the_header(project):
+    manifest = pd.read_csv(project / "manifest.csv", keep_default_na=False)
+    manifest.loc[manifest["class"] == "no_tumor", "width"] = 48
+    write_table(project / "manifest.csv", manifest)
+    found = result(project)
+    assert found["classifiers"]["header"]["per_class"]["no_tumor"]["recall"]["value"] == 1
+    assert found["header_tells_tumour"]["told"]
 
 
 def test_the_tables_hold_the_figures_of_the_comparison(project):
@@ -153,7 +189,7 @@ def test_the_tables_hold_the_figures_of_the_comparison(project):
     assert row[["low", "high", "p", "p_holm"]].to_dict() == {
         name: expected[name] for name in ("low", "high", "p", "p_holm")
     }
-    assert len(pairs) == 3 * 5
+    assert len(pairs) == (1 + 2 * len(REFERENCES)) * 5
     assert pairs.loc["good", "poor", "mcnemar"][["difference", "low", "high"]].isna().all()
 
     table = tables["intervals"].fillna({"class": ""}).set_index(["classifier", "measure", "class"])
@@ -195,7 +231,7 @@ def test_too_few_resamples_for_so_many_pairs_are_said_to_be(project):
 
 def test_answers_of_other_images_are_refused(project):
     path = project / "reports/predictions/poor.csv"
-    edit(path, lambda table: table.assign(path=table["path"].str.replace("test/", "old/")))
+    edit(path, lambda table: table.assign(path=table["path"].str.replace("test", "old")))
     assert "reports/predictions/poor.csv is of other images" in refusal(project)
 
 

@@ -43,7 +43,9 @@ def write_set(folder: Path, count: int) -> None:
         (folder / "data" / path).hardlink_to(folder / "one.jpg")
     split, label, _ = zip(*(path.split("/") for path in paths), strict=True)
     manifest = {"path": paths, "split": split, "class": label, "sha256": "", "pixels_sha256": ""}
-    manifest |= {"cluster": range(count), "accepted": True, "reason": ""}
+    manifest |= {"width": SIDE, "height": SIDE, "mode": "L", "format": "JPEG", "file_bytes": 9}
+    manifest |= {"quantisation": 1, "border": 0, "cluster": range(count), "patient": ""}
+    manifest |= {"group": range(count), "accepted": True, "reason": ""}
     write_table(folder / "manifest.csv", pd.DataFrame(manifest).sort_values("path"))
     parameters = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     parameters |= {"image_size": SIDE, "shard_mb": 16}
@@ -85,8 +87,8 @@ class Recorded(ImageSet):
 def test_an_epoch_mixes_the_shards_of_a_set_as_chance_would(tmp_path):
     count, size, batch_size = 4000, 32, 32
     index = pd.DataFrame(
-        {"source": [f"{n}.jpg" for n in range(count)], "label": "a", "cluster": range(count)}
-        | {"weight": 1.0, "transform": "", "twin": False}
+        {"source": [f"{n}.jpg" for n in range(count)], "label": "a", "group": range(count)}
+        | {"patient": "", "weight": 1.0, "transform": "", "twin": False, "same_patient": False}
     )
     noise = np.random.default_rng(0).integers(0, 256, (count, size, size), np.uint8)
     write_images(tmp_path / "set", index, iter(noise), shard_mb=1)

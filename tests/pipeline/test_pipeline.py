@@ -12,6 +12,7 @@ import pytest
 from conftest import MODELS, stages_run
 from PIL import Image
 
+from brain_mri.assessment.references import REFERENCES
 from tests.faults import write_dataset
 
 
@@ -74,7 +75,7 @@ def test_the_audit_finds_the_planted_twins(reproduced):
     assert found == planted
     audit = json.loads((reproduced.folder / "reports/audit/findings.json").read_text())
     assert audit["label_conflicts"] == {"clusters": 2, "images": 4}
-    assert audit["twins"]["testing_with_twin_in_training"] == 10
+    assert audit["twins"]["testing_with_twin_in_training"] == 12
 
 
 def test_no_twin_of_testing_is_trained_on_and_none_is_split_by_validation(reproduced):
@@ -82,12 +83,12 @@ def test_no_twin_of_testing_is_trained_on_and_none_is_split_by_validation(reprod
         name: pd.read_csv(reproduced.folder / f"data/prepared/{name}/index.csv")
         for name in ("train", "val", "test")
     }
-    clusters = {name: set(index["cluster"]) for name, index in sets.items()}
+    clusters = {name: set(index["group"]) for name, index in sets.items()}
     assert not clusters["train"] & clusters["test"]
     assert not clusters["val"] & clusters["test"]
     assert not clusters["train"] & clusters["val"]
     assert len(sets["test"]) == 40  # Testing is never dropped from
-    assert sets["test"]["twin"].sum() == 10
+    assert sets["test"]["twin"].sum() == 12
 
 
 def test_a_synthetic_image_names_its_source(reproduced):
@@ -113,15 +114,15 @@ def test_metrics_are_the_few_figures_that_a_person_compares(reproduced):
     shown = json.loads(reproduced.dvc("metrics", "show", "--json"))[""]["data"]
     names = {key for found in shown.values() for key in flat(found["data"])}
     figures = ("accuracy", "macro_f1", "loss", "macro_auc", "sensitivity", "seconds")
-    data = {"data.files", "data.refused", "data.twins_across"}
+    data = {"data.files", "data.refused", "data.twins_across", "data.patients_across"}
     images = {f"images.{name}" for name in ("train", "val", "test", "dropped")}
-    others = {"recommended", "look_up.accuracy", "majority.accuracy"}
+    others = {"recommended", *(f"{name}.accuracy" for name in REFERENCES)}
     assert names == {f"{m}.{f}" for m in MODELS for f in figures} | data | images | others
     predictions = pd.read_csv(reproduced.folder / "reports/predictions/model_1.csv")
     right = (predictions["actual"] == predictions["predicted"]).mean()
     metrics = shown["reports/metrics/model_1.json"]["data"]["model_1"]
     assert metrics["accuracy"] == pytest.approx(right)
-    assert list(predictions.columns[:4]) == ["path", "cluster", "actual", "predicted"]
+    assert list(predictions.columns[:4]) == ["path", "group", "actual", "predicted"]
     assert np.allclose(predictions.iloc[:, 4:].sum(axis=1), 1)
 
 
@@ -159,7 +160,7 @@ def test_names_that_look_like_other_types_stay_names_by_hand_by_override_and_in_
     project = reproduced.copy(tmp_path / "my project")  # DVC's queue fails below an accent
     write_dataset(project.folder / "data/mine", classes=("yes", "no", "1", "2"))
     project.dvc("add", "data/mine")
-    project.set(dataset="data/mine", classes=["yes", "no"], healthy_class="no")
+    project.set(dataset="data/mine", patients=None, classes=["yes", "no"], healthy_class="no")
     check = ("exp", "run", "--single-item", "--force", "check")
 
     def checked():
@@ -194,14 +195,53 @@ def test_the_comparison_is_of_every_classifier(reproduced):
     path = reproduced.folder / "reports/comparison/figures.json"
     found = json.loads(path.read_text(encoding="utf-8"))
     assert found["recommended"]["model"] in MODELS
-    assert list(found["classifiers"]) == [*MODELS, "look_up", "majority"]
+    assert list(found["classifiers"]) == [*MODELS, *REFERENCES]
     for name in MODELS:
         path = reproduced.folder / f"reports/metrics/{name}.json"
         metrics = json.loads(path.read_text(encoding="utf-8"))[name]
         accuracy = found["classifiers"][name]["accuracy"]
         assert accuracy["value"] == pytest.approx(metrics["accuracy"])
         assert accuracy["low"] <= accuracy["value"] <= accuracy["high"]
-    assert len(found["pairs"]) == 3  # of two models and the look-up
+    assert len(found["pairs"]) == 1 + 2 * len(REFERENCES)
+
+
+def test_folds_test_every_slice_once_and_no_patient_is_on_two_sides(project):
+    tested = []
+    for fold in (1, 2):
+        project.set(split="folds", folds=2, fold=fold)
+        assert "prepare" in stages_run(project.dvc("repro", "prepare"))
+        sets = {
+            name: pd.read_csv(project.folder / f"data/prepared/{name}/index.csv")
+            for name in ("train", "val", "test")
+        }
+        groups = [set(index["group"]) for index in sets.values()]
+        assert sum(map(len, groups)) == len(set.union(*groups))
+        tested += sets["test"]["source"].tolist()
+    manifest = pd.read_csv(project.folder / "data/audit/manifest.csv")
+    labels = manifest.groupby("cluster")["class"].nunique()
+    assert len(tested) == len(set(tested)) == (labels == 1).sum()
+
+
+def test_the_patients_table_decides_what_is_left_out_and_a_change_of_it_reruns_the_audit(project):
+    def dropped():
+        splits = json.loads((project.folder / "reports/splits.json").read_text("utf-8"))
+        return splits["images"]["dropped"]
+
+    by_patient = dropped()
+    project.set(patients=None)
+    said = project.dvc("repro", "prepare")
+    assert "(patients are not known)" in said
+    assert dropped() < by_patient
+    own = pd.read_csv(project.folder / "data/phantom/patients.csv")
+    own.to_csv(project.folder / "data/mine.csv", index=False)
+    project.set(patients="data/mine.csv")
+    project.dvc("repro", "prepare")
+    assert dropped() == by_patient
+    own[own["path"].str.startswith("Training")].to_csv(
+        project.folder / "data/mine.csv", index=False
+    )
+    assert {"audit", "prepare"} <= stages_run(project.dvc("repro", "prepare"))
+    assert dropped() < by_patient
 
 
 @pytest.mark.parametrize(
@@ -238,7 +278,9 @@ def test_a_folder_of_ones_own_with_other_classes_is_benchmarked(project):
     (project.folder / "data/my slices é/Training/cat/notes.txt").write_text("of the scanner")
     (project.folder / "data/my slices é/Training/horse").mkdir()
     enlarged.save(project.folder / "data/my slices é/Training/horse/0.png")
-    project.set(dataset="data/my slices é", classes=["cat", "dog & bird"], healthy_class=None)
+    project.set(
+        dataset="data/my slices é", patients=None, classes=["cat", "dog & bird"], healthy_class=None
+    )
     project.dvc("add", "data/my slices é")
     ran = stages_run(project.dvc("repro", "prepare"))
     assert ran == {"check", "audit", "prepare"}

@@ -15,6 +15,7 @@ from brain_mri.data.findings import twin_pairs
 from brain_mri.gallery import write_gallery
 from brain_mri.storage import write_images, write_json, write_table
 from stages import compare
+from tests.conftest import manifest_of
 
 ROOT = Path(__file__).parents[2]
 LAYERS = [
@@ -56,6 +57,7 @@ def make_project(
     skill: dict | None = None,
     twins: int = 40,
     absent: dict[str, list[int]] | None = None,
+    own_size: str | None = None,
     **changes,
 ) -> Path:
     """Write made-up reports and image sets; the comparison is made of them by its own stage.
@@ -69,6 +71,8 @@ def make_project(
         Testing images with a twin in Training.
     absent : dict, optional
         By set (val, test), the indices of the classes that it has no image of.
+    own_size : str, optional
+        A class whose files are of another size than all others.
     **changes
         Of params.yaml; `models` is a list of names.
     """
@@ -84,13 +88,16 @@ def make_project(
     (folder / "params.yaml").write_text(yaml.safe_dump(parameters, sort_keys=False))
     sets = write_image_sets(folder, parameters, twins, absent or {})
     write_audit(folder, parameters, sets, twins)
+    manifest = manifest_of(sets.values())
+    manifest.loc[manifest["class"] == own_size, "width"] = 96
+    write_table(folder / "manifest.csv", manifest)
     for place, (name, model) in enumerate(parameters["models"].items()):
         right = (skill or {}).get(name, 0.45 + 0.06 * place)
         write_model(folder / "reports", name, model, parameters, right, sets)
     prepared = ("train", "val", "test")
     options = zip(("--training", "--validation", "--testing"), prepared, strict=True)
     arguments = [part for name, of in options for part in (name, f"data/prepared/{of}")]
-    run(folder, compare, [*arguments, "--reports", "reports"])
+    run(folder, compare, [*arguments, "--manifest", "manifest.csv", "--reports", "reports"])
     return folder
 
 
@@ -118,10 +125,12 @@ def write_image_sets(
             {
                 "source": [f"{split}/{classes[k]}/{name}{i}.png" for i, k in enumerate(labels)],
                 "label": [classes[label] for label in labels],
-                "cluster": 1000 * place + np.arange(count) // 2 * 2,  # pairs
+                "group": 1000 * place + np.arange(count) // 2 * 2,  # pairs
+                "patient": "",
                 "weight": 1.0,
                 "transform": "",
                 "twin": (np.arange(count) < twins) if name == "test" else False,
+                "same_patient": (np.arange(count) < twins) if name == "test" else False,
             }
         )
         images = [slice_of(label, i) for i, label in enumerate(labels)]
@@ -156,6 +165,7 @@ def write_audit(folder: Path, parameters: dict, sets: dict, twins: int) -> None:
                 cluster = seed if i > 1 and twins else 1000 + len(rows)
                 digests = {"sha256": path, "pixels_sha256": f"{split}{i}" if i == 2 else cluster}
                 row = {"path": path, "split": split, "class": name, "cluster": cluster, **digests}
+                row |= {"patient": f"p{cluster}" if i else "", "group": cluster}
                 rows.append({**row, "accepted": True, "reason": None})
                 drawn[path] = slice_of(label, seed, 96)
     rows.append({"path": "Testing/cut.jpg", "split": "Testing", "class": classes[0]})
@@ -175,8 +185,17 @@ def write_audit(folder: Path, parameters: dict, sets: dict, twins: int) -> None:
             "testing_with_twin_in_training": twins,
             "training_with_twin_in_testing": twins,
         },
+        "patients": {
+            "patients": 40,
+            "images": 700,
+            "groups": 300,
+            "testing_with_patient_in_training": twins // 2,
+            "training_with_patient_in_testing": twins // 2,
+            "twins_of_two_patients": 1,
+            "of_two_labels": 1,
+        },
         "identical_across": {"files": twins // 4, "pixels": twins // 2},
-        "mirrored": 3,
+        "turned": {"mirrored": 2, "rotated 90": 1},
         "label_conflicts": {"clusters": 2, "images": 4},
         "without_class": {},
         "unused": {},
@@ -190,7 +209,9 @@ def write_audit(folder: Path, parameters: dict, sets: dict, twins: int) -> None:
     twin = sets["test"].groupby("label")["twin"].sum()
     counted = [
         {"set": split, "class": name, "images": count}
-        | {"with_twin": twin.get(name, 0) if split == "test" else 0}
+        | dict.fromkeys(
+            ("with_twin", "with_same_patient"), twin.get(name, 0) if split == "test" else 0
+        )
         for split, counts in splits.items()
         for name, count in counts.items()
     ]
@@ -280,7 +301,7 @@ def answers(
     table = pd.DataFrame(
         {
             "path": index["source"],
-            "cluster": index["cluster"],
+            "group": index["group"],
             "actual": index["label"],
             "predicted": np.array(classes)[probabilities.argmax(axis=1)],
             **dict(zip(classes, probabilities.T, strict=True)),

@@ -40,6 +40,7 @@ FLOW = {
     "val": 369,
     "test": 393,
 }
+FOLDS = {"files": 99, "refused": 1, "accepted": 98, "copies": 8, "train": 60, "val": 10, "test": 20}
 SIGNALS = {  # of a row; four classes
     "activation": "sigmoid",
     "update_ratio": 1e-3,
@@ -151,6 +152,7 @@ def drawn(counts, history, roc):
         balanced = {"augment": {"a": 2000, ODD: 2000}}
         return {
             "flow_diagram": flow_diagram(FLOW, words),
+            "flow_of_folds": flow_diagram(FOLDS, words),
             "class_balance": class_balance({"a": 2000, ODD: 300}, balanced, words),
             "confusion_matrix": confusion_matrix(counts, words),
             "roc_curves": roc_curves(roc, {ODD: 0.85}, words),
@@ -200,6 +202,12 @@ def test_the_words_have_no_key_that_no_figure_uses_and_all_that_any_does(drawn):
 
     drawn(Watched(ENGLISH))
     assert used == set(ENGLISH) == set(FRENCH)
+
+
+def test_a_flow_diagram_of_folds_shows_both_folders_together():
+    shown = texts(flow_diagram(FOLDS, ENGLISH))
+    assert {"99", "1", "98", "8", "60", "10", "20"} <= set(shown)
+    assert "accepted in both folders" in " ".join(shown)
 
 
 def test_a_flow_diagram_shows_every_number_where_its_images_go():

@@ -236,7 +236,7 @@ def test_odd_names_are_shown_as_they_are(odd):
     assert "<b>&|" not in odd.html + odd.markdown
     assert "modèle\\_2-b" in odd.markdown
     rows = [line for line in odd.markdown.splitlines() if line.startswith("|")]
-    assert len(rows) == 2 + 4 + 2 + 2 * 4  # classifiers, and by class
+    assert len(rows) == 2 + 6 + 2 + 2 * 6  # classifiers, and by class
     assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows}) == 1
 
 
@@ -470,7 +470,7 @@ def test_the_data_card_knows_what_data_it_is_about(results, dataset, licence):
     results["parameters"]["dataset"] = dataset
     words = section(page.html_page(results), "data_card")
     assert licence in words
-    assert ("patients cannot be excluded" in words) == (dataset != "data/phantom")
+    assert ("it is not known whose slices they are" in words) == (dataset != "data/phantom")
     assert ("Who gave the labels" in words) == (dataset != "data/phantom")
 
 
@@ -481,6 +481,25 @@ def test_the_command_to_reproduce_survives_a_shell(odd):
     assert words[:3] == ["dvc", "exp", "run"]
     assert 'classes=[<b>&|x,a$b$ "quoted" class]' in words
     assert "healthy_class=null" in words
+
+
+@pytest.mark.parametrize("own_size", [None, "no_tumor"])
+def test_a_page_warns_where_a_files_header_tells_a_tumour_and_nowhere_else(
+    tmp_path_factory, own_size
+):
+    name = f"header {own_size}"
+    html = made(tmp_path_factory, name, models=["model_1"], own_size=own_size).html
+    for place in ("summary", "shortcuts"):
+        warned = "“tumour or none” cannot be claimed on this set" in section(html, place)
+        assert warned == (own_size is not None)
+    assert ("is not clearly told from none" in section(html, "shortcuts")) == (own_size is None)
+
+
+def test_a_page_of_a_fold_tells_what_its_test_set_is(tmp_path_factory):
+    html = made(tmp_path_factory, "fold", models=["model_1"], split="folds", fold=2).html
+    assert "is fold 2 of 5: all accepted images together" in section(html, "data")
+    assert "Folds hold whole patients" in section(html, "summary")
+    assert "left out as twins of Testing" not in html
 
 
 def test_the_stage_never_imports_tensorflow():

@@ -14,7 +14,8 @@ from brain_mri.report.reading import Reports
 SUFFIX = "_section"  # of a module's name, since other modules are named after the same things
 # The order on the page. A section that is named in neither comes between the two.
 FIRST = ("summary", "data", "models", "results", "answers", "learning", "comparison")
-FIRST += ("calibration", "threshold", "signals", "mistakes", "grad_cam", "model_card", "data_card")
+FIRST += ("shortcuts", "calibration", "threshold", "signals", "mistakes", "grad_cam")
+FIRST += ("model_card", "data_card")
 LAST = ("glossary", "reproduce")
 
 

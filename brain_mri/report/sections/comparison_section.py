@@ -1,12 +1,12 @@
 """How the classifiers differ, pair by pair."""
 
-from itertools import combinations
+from itertools import combinations, product
 
 import pandas as pd
 from matplotlib import style
 
-from brain_mri.assessment.look_up import LOOK_UP
 from brain_mri.assessment.pairs import SIGNIFICANT, is_shown
+from brain_mri.assessment.references import LOOK_UP, REFERENCES
 from brain_mri.report.contents import reference_names
 from brain_mri.report.drawing import STYLE, Words, forest, handle, interval, number, short, svg
 from brain_mri.report.reading import Reports
@@ -16,11 +16,12 @@ def content(reports: Reports) -> dict:
     """Give the pairs with their differences, and these drawn."""
     pairs = pair_rows(reports.comparison, reports.models)
     called = {"b": reference_names(reports.language)}
+    drawn = [pair for pair in pairs if pair["b"] in (*reports.models, LOOK_UP)]
     return {
         "pairs": pairs,
         "differences": {
             measure: differences(
-                difference_table(pairs, measure).replace(called),
+                difference_table(drawn, measure).replace(called),
                 reports.words,
                 str(reports.language.say(f"measures.{measure}")),
             )
@@ -36,7 +37,7 @@ def pair_rows(comparison: dict, models: list[str]) -> list[dict]:
     A test that shows a difference is marked ``shown``, and one whose p is the smallest that so many
     resamples can tell ``at_most``.
     """
-    names = [*combinations(models, 2), *((name, LOOK_UP) for name in models)]
+    names = [*combinations(models, 2), *product(models, REFERENCES)]
 
     def marked(test: dict) -> dict:
         p = test["p"]

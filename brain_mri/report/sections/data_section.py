@@ -33,7 +33,7 @@ def content(reports: Reports) -> dict:
     """Give what came in, what was found of it, and how it is balanced."""
     counts, pictures = split_counts(reports.splits), reports.folder / "pictures"
     sizes = {name: counts["train"][name] for name in reports.classes}
-    ways = flow(reports.audit, counts)
+    ways = flow(reports.audit, counts, reports.parameters.test_fold is not None)
     refused = read_table(reports.folder / "audit/refused.csv", ["path", "reason"])
     twins = read_gallery(pictures / "twins", ["path", "split", "class", "same"])
     slices = read_gallery(pictures / "samples", ["path", "class"], numbers=["rotation", "zoom"])
@@ -50,15 +50,15 @@ def content(reports: Reports) -> dict:
     }
 
 
-def flow(audit: dict, splits: dict) -> dict[str, int]:
-    """Count every image on its way from the folder to a split."""
-    return {
-        "files": audit["files"],
-        "refused": audit["refused"],
-        "training": audit["images"]["Training"]["all"],
-        "testing": audit["images"]["Testing"]["all"],
-        **{name: counts["all"] for name, counts in splits.items()},
-    }
+def flow(audit: dict, splits: dict, in_folds: bool) -> dict[str, int]:
+    """Count every image on its way from the folder to a split; see :func:`flow_diagram`."""
+    accepted = {name: counts["all"] for name, counts in audit["images"].items()}
+    used = {name: counts["all"] for name, counts in splits.items()}
+    found = {"files": audit["files"], "refused": audit["refused"]}
+    if in_folds:
+        copies = used.pop("dropped")
+        return found | {"accepted": sum(accepted.values()), "copies": copies} | used
+    return found | {"training": accepted["Training"], "testing": accepted["Testing"]} | used
 
 
 def pairs_of(twins: pd.DataFrame) -> list[dict]:
@@ -104,8 +104,9 @@ def flow_diagram(counts: Mapping[str, int], words: Words) -> str:
     Parameters
     ----------
     counts : mapping
-        Images: ``files``, ``refused``, ``training`` and ``testing`` (accepted of each),
-        ``dropped`` (of Training, left out as twins of Testing), ``train``, ``val``, ``test``.
+        Images: ``files``, ``refused``, ``train``, ``val``, ``test``; where the test set is a
+        folder ``training`` and ``testing`` (accepted of each) and ``dropped`` (of Training, left
+        out as relatives of Testing), where it is a fold ``accepted`` and ``copies`` (left out).
     words : mapping
     """
     left, right, tall, bottom = 1.25, 3.35, 0.54, 3.42  # the ways of Training and Testing
@@ -114,16 +115,19 @@ def flow_diagram(counts: Mapping[str, int], words: Words) -> str:
         "refused": (2.3, 0.74, 1.65),
         "training": (0.05, 1.43, 2.4),
         "testing": (2.75, 1.43, 1.2),
+        "accepted": (0.05, 1.43, 3.9),
         "dropped": (1.5, 2.12, 1.65),
+        "copies": (1.5, 2.12, 1.65),
         "train": (0.05, 2.83, 1.2),
         "val": (1.4, 2.83, 1.2),
         "test": (2.75, 2.83, 1.2),
     }
+    boxes = {name: boxes[name] for name in boxes if name in counts}
     lines = {name: wrap(words[f"flow_{name}"], int(14 * box[2])) for name, box in boxes.items()}
     ways = (  # the boxes each begins and ends at, and the heights of its bends
         [(left, 0.59), (left, 1.43)],
         [(left, 1.01), (2.3, 1.01)],
-        [(left, 1.355), (right, 1.355), (right, 1.43)],
+        *([[(left, 1.355), (right, 1.355), (right, 1.43)]] if "testing" in counts else []),
         [(left, 1.97), (left, 2.745), (0.65, 2.745), (0.65, 2.83)],
         [(left, 2.745), (2.0, 2.745), (2.0, 2.83)],
         [(left, 2.39), (1.5, 2.39)],
@@ -138,7 +142,7 @@ def flow_diagram(counts: Mapping[str, int], words: Words) -> str:
             head = {"arrowstyle": "-|>,head_width=0.18,head_length=0.3", "color": GREY}
             axes.annotate("", way[-1], way[-2], arrowprops=head | {"shrinkA": 0, "shrinkB": 0})
         for name, (x, top, width) in boxes.items():
-            aside = name in ("refused", "dropped")
+            aside = name in ("refused", "dropped", "copies")
             axes.add_patch(
                 FancyBboxPatch(
                     (x, top),
