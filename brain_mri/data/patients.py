@@ -129,7 +129,8 @@ def with_patients(manifest: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     table : DataFrame
         As of :func:`read_patients`.
     """
-    patients = manifest["path"].map(table.set_index("path")["patient"]).fillna("")
+    named = dict(zip(table["path"], table["patient"], strict=True))
+    patients = pd.Series([named.get(path, "") for path in manifest["path"]], manifest.index, object)
     found = pd.array([pd.NA] * len(manifest), dtype="Int64")
     accepted = manifest["accepted"].to_numpy()
     clusters = manifest.loc[accepted, "cluster"].to_numpy(int)
