@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 
 from brain_mri import params
+from brain_mri.assessment import baselines
 from brain_mri.assessment.answers import Answers, Images, recommend, settle
-from brain_mri.assessment.baselines import baselines, require_other_names, shortcuts_in
 from brain_mri.assessment.comparison import compare, said
 from brain_mri.assessment.tables import headline, tables
 from brain_mri.console import stage
@@ -24,12 +24,13 @@ def main() -> None:
 
     with stage("compare") as done:
         parameters, reports = params.load(), arguments.reports
-        classes, settings = parameters.classes, parameters.compare
-        require_other_names(parameters.models)
+        classes, settings, seed = parameters.classes, parameters.compare, parameters.seed
+        baselines.require_other_names(parameters.models)
         folders = arguments.training, arguments.validation, arguments.testing
         training, validation, testing = sets = [read_images(path, classes) for path in folders]
         require_same_size(sets)
         manifest, healthy = read_manifest(arguments.manifest), parameters.healthy_class
+        features = [baselines.features_of(part, manifest) for part in sets]
         known, images = (Images.of(part.index, classes, healthy) for part in sets[1:])
         how = settings.model_dump(include={"temperature_scaling", "target_sensitivity"})
         seen, models = {}, {}
@@ -38,15 +39,12 @@ def main() -> None:
             seen[name] = settle(known, answers, **how)
             answers = Answers.read(reports / f"predictions/{name}.csv", classes, testing.index)
             models[name] = answers.as_settled(seen[name])
-        found = {"recommended": recommend(known, seen)} | compare(
-            images,
-            models,
-            baselines(training, testing, manifest, classes, parameters.seed),
-            **settings.model_dump(exclude={"temperature_scaling"}),
-            seed=parameters.seed,
-        )
-        found["header_tells_tumour"], shift = shortcuts_in(
-            sets, manifest, classes, healthy, settings.resamples, parameters.seed
+        others = baselines.answers_of(training, testing, features[0], features[2], classes, seed)
+        drawn = settings.model_dump(exclude={"temperature_scaling"}) | {"seed": seed}
+        found = {"recommended": recommend(known, seen)}
+        found |= compare(images, models, others, **drawn)
+        found["header_tells_tumour"], shift = baselines.shortcuts_in(
+            *(sets, features, classes, healthy, settings.resamples, seed)
         )
         write_json(reports / "comparison/figures.json", found)
         write_table(reports / "comparison/shift.csv", shift)

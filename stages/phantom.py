@@ -11,7 +11,7 @@ from brain_mri.phantom.slices import draw_dataset
 
 
 def main() -> None:
-    """Write the data set, and what its images show beside its folders."""
+    """Write the data set, and what its images show next to its folders."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("output", type=Path, help="folder to write")
     arguments = parser.parse_args()

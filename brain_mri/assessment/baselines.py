@@ -40,10 +40,23 @@ def features_of(images: ImageSet, manifest: pd.DataFrame) -> dict:
     return {HEADER: header_features(rows), STATISTICS: picture_features(images)}
 
 
-def baselines(
-    training: ImageSet, testing: ImageSet, manifest: pd.DataFrame, classes: list[str], seed: int
+def answers_of(
+    training: ImageSet,
+    testing: ImageSet,
+    known: dict,
+    asked: dict,
+    classes: list[str],
+    seed: int,
 ) -> dict[str, Answers]:
     """Answer for each testing image without a model.
+
+    Parameters
+    ----------
+    training, testing : ImageSet
+    known, asked : dict
+        Of the training and of the testing images, as of :func:`features_of`.
+    classes : list of str
+    seed : int
 
     Returns
     -------
@@ -56,7 +69,6 @@ def baselines(
         LOOK_UP: labels[nearest_rows(training, testing)],
         MAJORITY: [commonest(training.index["label"], classes)] * len(testing),
     }
-    known, asked = features_of(training, manifest), features_of(testing, manifest)
     for name, features in known.items():
         found[name] = answer(features, labels, asked[name], seed)[0]
     return {name: Answers.of_labels(given, classes) for name, given in found.items()}
@@ -64,7 +76,7 @@ def baselines(
 
 def shortcuts_in(
     sets: list[ImageSet],
-    manifest: pd.DataFrame,
+    parts: list[dict],
     classes: list[str],
     healthy_class: str | None,
     resamples: int,
@@ -76,7 +88,8 @@ def shortcuts_in(
     ----------
     sets : list of ImageSet
         Which together hold the images of both folders of the data set.
-    manifest : DataFrame
+    parts : list of dict
+        Of each set, as of :func:`features_of`.
     classes : list of str
     healthy_class : str or None
     resamples, seed : int
@@ -92,7 +105,6 @@ def shortcuts_in(
         How well Testing is told from Training, see :func:`~brain_mri.assessment.shortcuts.shift`.
     """
     index = pd.concat([images.index for images in sets])
-    parts = [features_of(images, manifest) for images in sets]
     features = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     labels, group = index["label"].to_numpy(), index["group"].to_numpy()
     testing = index["source"].str.startswith("Testing/").to_numpy()

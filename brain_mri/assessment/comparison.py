@@ -102,7 +102,7 @@ def compare(
     models : dict of str to Answers
         With probabilities and, where wanted, a temperature and a threshold.
     others : dict of str to Answers
-        As of :func:`brain_mri.assessment.baselines.baselines`.
+        As of :func:`brain_mri.assessment.baselines.answers_of`.
     bins : int
         Of the calibration error.
     resamples, seed : int

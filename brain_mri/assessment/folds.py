@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from brain_mri.assessment.answers import Answers, Images, figures, headline
-from brain_mri.assessment.baselines import baselines
+from brain_mri.assessment.baselines import answers_of, features_of
 from brain_mri.assessment.replicates import student
 from brain_mri.storage import ImageSet, read_images
 
@@ -77,14 +77,15 @@ def read_folds(
         training, validation, testing = (
             read_images(data / f"{number}/{name}", classes) for name in ("train", "val", "test")
         )
-        known = Images.of(validation.index, classes, healthy_class)
+        validated = Images.of(validation.index, classes, healthy_class)
         models, seen = {}, {}
         for name in names:
             path = runs / f"predictions/{name}-{number}.csv"
             models[name] = Answers.read(path, classes, testing.index)
             path = runs / f"validation/{name}-{number}.csv"
-            seen[name] = headline(known, Answers.read(path, classes, validation.index))
-        others = baselines(training, testing, manifest, classes, seed)
+            seen[name] = headline(validated, Answers.read(path, classes, validation.index))
+        known, asked = features_of(training, manifest), features_of(testing, manifest)
+        others = answers_of(training, testing, known, asked, classes, seed)
         images = Images.of(testing.index, classes, healthy_class)
         found.append(Fold(testing, images, models, others, seen))
     return found

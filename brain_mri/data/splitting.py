@@ -154,9 +154,7 @@ def split_folds(
 
 def _accepted(manifest: pd.DataFrame) -> pd.DataFrame:
     images = manifest[manifest["accepted"]]
-    return images.astype(
-        {"cluster": int, "group": int}
-    )  # refused rows, which have none, make floats
+    return images.astype({"cluster": int, "group": int})  # refused rows, without, made them float
 
 
 def _split_off_validation(rows: pd.DataFrame, share: float, seed: int) -> dict[str, pd.DataFrame]:

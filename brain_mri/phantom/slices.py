@@ -260,7 +260,7 @@ def draw_dataset(
     apply: Callable[[Callable, list], Iterable] = map,
     **planned,
 ) -> pd.DataFrame:
-    """Draw the data set, plant twins in it and write what it shows beside its folders.
+    """Draw the data set, plant twins in it and write what it shows next to its folders.
 
     Parameters
     ----------
