@@ -74,7 +74,7 @@ def work(size: int, threads: int) -> None:
     runtime.configure(taken)
     with distribution.joined(taken, "00" * 32) as replicas:
         model = building.build("model_1", size, CLASSES, **LAYERS)
-        optimizer = stepping.make_optimizer(taken, 0.001, 1)
+        optimizer = stepping.make_optimizer(taken, 0.001, 1, model)
         step = stepping.training_step(model, optimizer, model.input)
         examples, rows = mapped(size)
         here = distribution.rows_here(rows)

@@ -98,7 +98,7 @@ def ours(size: int):
 
     runtime.configure(settings())
     model = building.build("model_1", size, CLASSES, **LAYERS)
-    optimizer = stepping.make_optimizer(settings(), 0.001, 1)
+    optimizer = stepping.make_optimizer(settings(), 0.001, 1, model)
     step = stepping.training_step(model, optimizer, model.input)
     examples, rows = mapped(size)
     return lambda: step(examples, rows, False)[0].numpy(), BATCH

@@ -8,7 +8,7 @@ from functools import partial
 from inspect import isfunction
 from itertools import chain
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -37,6 +37,7 @@ STRATEGIES = tuple(
     if isfunction(value) and value.__module__ == balancing.__name__ and name[0] != "_"
 )
 Activation = Literal["relu", "tanh", "sigmoid"]
+ArmActivation = Literal["relu", "tanh", "sigmoid", "sigmoid_centred", "sigmoid_tangent"]
 Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
 
 # Bounds from above are far beyond use; a number there is a slip that memory would end on.
@@ -71,6 +72,12 @@ def _local_or_address(value: str) -> str:
             f"is {_shortly(value)}, but takes local, or the address of a Dask scheduler, such as "
             "tcp://host:8786 or tls://host:8786"
         )
+    return value
+
+
+def _all_or_count(value):
+    if value != "all" and not (type(value) is int and 0 <= value <= 100_000):
+        raise ValueError(f"is {_shortly(value)}, but takes all, or a number of layers")
     return value
 
 
@@ -130,6 +137,31 @@ class Balance(Section):
     brightness: Share
 
 
+class Augment(Section):
+    """What the images are changed by while a model is trained; 0 and false leave them alone."""
+
+    mirror: bool = False
+    flip: bool = False
+    rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
+    zoom: Share = 0.0
+    shift: Share = 0.0
+    brightness: Share = 0.0
+    contrast: Share = 0.0
+    gamma: Annotated[float, Field(ge=0, le=3)] = 0.0
+    noise: Share = 0.0
+    cutout: Share = 0.0
+
+    @property
+    def moves(self) -> bool:
+        """Whether pixels change their place."""
+        return bool(self.mirror or self.flip or self.rotation or self.zoom or self.shift)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything is changed at all."""
+        return any(self.model_dump().values())
+
+
 class Train(Section):
     """How a model is trained."""
 
@@ -138,8 +170,13 @@ class Train(Section):
     batch_size: Annotated[int, Field(ge=1, le=65_536)]
     learning_rate: Annotated[float, Field(gt=0, le=100)]
     optimizer: Literal["adam", "adamw", "rmsprop", "sgd"]
+    weight_decay: Annotated[float, Field(ge=0, le=10)]
     schedule: Literal["constant", "cosine", "reduce_on_plateau"]
+    warmup: Share
     early_stopping: Count
+    label_smoothing: Share
+    augment: Augment
+    mirror_answers: bool
     dropout: Share
     l2: Annotated[float, Field(ge=0, le=100)]
     batch_norm: bool
@@ -158,8 +195,11 @@ class Model(Train):
 
     architecture: Literal[ARCHITECTURES]
     data: Literal[STRATEGIES]
-    activation: Activation | None = None
+    activation: ArmActivation | None = None
+    weight_scale: Annotated[float, Field(gt=0, le=100)] = 1.0
     weights: str = "none"
+    frozen: Annotated[Any, AfterValidator(_all_or_count)] = "all"
+    backbone_rate: Annotated[float, Field(gt=0, le=1)] = 1.0
     fine_tune_layers: Count = 0
     fine_tune_epochs: Count = 0
     _keys: dict[str, str] = PrivateAttr(default_factory=dict)
@@ -173,8 +213,28 @@ class Model(Train):
         if self.weights != "none" and not _takes_weights(self.architecture):
             known = " and ".join(filter(_takes_weights, ARCHITECTURES))
             raise ValueError(f"takes weights for {known} alone, not for {self.architecture}")
+        if "_" in (self.activation or "") and _takes_weights(self.architecture):
+            raise ValueError(f"takes {self.activation} for no head of {self.architecture}")
         if self.weights == "none" and self.fine_tune_epochs:
             raise ValueError("takes fine_tune_epochs with weights alone, but weights is none")
+        if self.weights == "none" and self.frozen != "all":
+            raise ValueError(f"takes frozen with weights alone: it is {self.frozen}, weights none")
+        if self.weights != "none" and self.frozen == "all" and self.augment.is_on:
+            raise ValueError(
+                "takes augment where a network sees the images, but with weights and frozen: all "
+                "its head sees features that were computed once; set frozen to 0"
+            )
+        if self.frozen != "all" and self.fine_tune_epochs:
+            raise ValueError(
+                "takes fine_tune_epochs with frozen: all alone; with a number, what is not frozen "
+                "is trained from the start"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _schedule_warms_up(self):
+        if self.warmup and self.schedule != "cosine":
+            raise ValueError(f"takes warmup with schedule: cosine alone, not with {self.schedule}")
         return self
 
 
@@ -322,7 +382,7 @@ def load(path: str | Path = "params.yaml", study: str | Path | None = None) -> P
     if not study:
         return parameters
     own = load_study(study)
-    content |= {"train": content["train"] | own.train, "models": own.models}
+    content |= {"train": _over(content["train"], own.train), "models": own.models}
     parameters = _completed(content, study)
     for name, model in parameters.models.items():
         model._keys |= {key: f"{study}:train.{key}" for key in own.train}
@@ -386,7 +446,7 @@ def _completed(content: dict, path: str | Path) -> Parameters:
     if isinstance(train, dict) and isinstance(models, dict):
         content = content | {
             "models": {
-                name: train | model if isinstance(model, dict) else model
+                name: _over(train, model) if isinstance(model, dict) else model
                 for name, model in models.items()
             }
         }
@@ -395,6 +455,14 @@ def _completed(content: dict, path: str | Path) -> Parameters:
         model._keys = {key: f"train.{key}" for key in train}
         model._keys |= {key: f"models.{name}.{key}" for key in models[name]}
     return parameters
+
+
+def _over(train: dict, own: dict) -> dict:
+    """Put what a model changes over `train`; of its `augment`, what it does not name stays."""
+    both = train.get("augment"), own.get("augment")
+    if all(isinstance(augment, dict) for augment in both):
+        return train | own | {"augment": both[0] | both[1]}
+    return train | own
 
 
 def _sentence(error: dict) -> str:

@@ -39,8 +39,9 @@ def main() -> None:
         model = files.load(arguments.model)
         files.require_shape(model, parameters.image_size, len(classes), arguments.model)
         logits, reports, run = forward(model), arguments.reports, arguments.run or arguments.name
+        how = settings.batch_size, settings.mirror_answers
         for kind, images in sets.items():
-            probabilities = predict_probabilities(logits, images, settings.batch_size)
+            probabilities = predict_probabilities(logits, images, *how)
             predictions = predictions_table(images.index, probabilities, classes)
             write_table(reports / f"{kind}/{run}.csv", predictions)
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from brain_mri import params
 from brain_mri.console import stage
 from brain_mri.errors import InputError
-from brain_mri.models import distribution, files, runtime
+from brain_mri.gallery import write_gallery
+from brain_mri.models import augmenting, distribution, files, runtime
 from brain_mri.models.trained import train
 from brain_mri.storage import read_images, write_json, write_table
 
@@ -22,6 +23,7 @@ def main() -> None:
     parser.add_argument("--validation", required=True, type=Path, help="folder of the image set")
     parser.add_argument("--model", required=True, type=Path, help="file to write")
     parser.add_argument("--reports", required=True, type=Path, help="folder to write to")
+    parser.add_argument("--pictures", type=Path, help="folder of what it saw, to write")
     parser.add_argument("--run", help="name of the files to write; the model's unless given")
     parser.add_argument("--study", type=Path, help="parameters of a study, over params.yaml's")
     parser.add_argument("--seed", type=int, help="instead of params.yaml's")
@@ -51,6 +53,9 @@ def main() -> None:
         write_table(reports / f"layers/{run}.csv", files.layer_table(trained.model))
         write_json(reports / f"training/{run}.json", {name: trained.record})
         write_json(reports / f"timing/{run}.json", {name: {"seconds": trained.seconds}})
+        if arguments.pictures:
+            seen = augmenting.shown(sets[0][1], seed, settings.augment)
+            write_gallery(arguments.pictures / "augmented" / run, *seen)
         trained.checkpoint.remove()
 
 

@@ -815,7 +815,7 @@ def _of_another_network(path: Path) -> None:
     keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)]).save_weights(path)
 
 
-NO_MODEL, NO_WEIGHTS = "is no model that can be opened", "does not hold the weights of InceptionV3"
+NO_MODEL, NO_WEIGHTS = "is no model that can be opened", "does not hold the weights of inception_v3"
 # Files of models and of weights, of which `name` is the ending; `make` takes the file's path.
 MODELS = [
     Fault("text for a model", f"ends: {NO_MODEL}", lambda path: path.write_text("no"), "m.keras"),

@@ -28,27 +28,16 @@ def written(folder, **changes):
 
 
 def test_the_committed_parameters_are_valid():
-    assert set(params.load(PARAMS).models) == {f"model_{n}" for n in range(1, 5)} | {"baseline"}
+    own = {f"model_{n}" for n in range(1, 5)} | {"baseline", "efficientnet", "resnet"}
+    assert set(params.load(PARAMS).models) == own
 
 
 def test_every_parameter_has_a_comment():
-    uncommented = [
-        line
-        for line in PARAMS.read_text(encoding="utf-8").splitlines()
-        if line and "#" not in line and not line.endswith(":")
-    ]
-    own = {"architecture", "data", "activation", "epochs", "dropout"}  # explained at `models`
-    explained_above = {
-        "seed",
-        "learning_rate",
-        "epochs",
-        "batch_size",
-        "optimizer",
-        "dropout",
-        "l2",
-    }
-    names = {line.split(":")[0].strip() for line in uncommented}
-    assert names <= own | explained_above | {"classes"}
+    """What a model sets over `train`'s is explained there, and what is a model's own once."""
+    lines = [line for line in PARAMS.read_text(encoding="utf-8").splitlines() if ":" in line]
+    commented = {line.split(":")[0].strip() for line in lines if "#" in line}
+    bare = {line.split(":")[0].strip() for line in lines if "#" not in line and line[-1] != ":"}
+    assert bare - commented <= {"architecture", "data", "classes"}  # explained at `models`
 
 
 @pytest.mark.parametrize("path", ["data/phantom/", "./data/phantom", "data//phantom"])
@@ -146,7 +135,10 @@ def test_more_twins_than_the_smaller_split_has_images_are_refused(tmp_path):
 
 
 def test_weights_are_for_the_architecture_that_has_some(tmp_path):
-    with pytest.raises(InputError, match=r"models\.model_1 takes weights for inception_v3 alone"):
+    with pytest.raises(
+        InputError,
+        match=r"models\.model_1 takes weights for efficientnet_lite0 and inception_v3 alone",
+    ):
         params.load(written(tmp_path, **{"models.model_1.weights": "imagenet"}))
 
 
@@ -248,3 +240,34 @@ def test_an_unknown_model_is_answered_with_those_there_are():
 def test_an_activation_from_dvc_yaml_is_checked_too():
     with pytest.raises(InputError, match=r"models\.model_1: activation is 'sigmod'"):
         params.load(PARAMS).model("model_1", "sigmod")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"train.warmup": 0.1}, r"models\.baseline takes warmup with schedule: cosine alone, not"),
+        ({"models.model_1.frozen": 0}, r"models\.model_1 takes frozen with weights alone"),
+        ({"models.efficientnet.frozen": "some"}, r"frozen is 'some', but takes all, or a number"),
+        ({"models.efficientnet.frozen": -1}, r"frozen is -1, but takes all, or a number of layers"),
+        ({"models.efficientnet.frozen": "all"}, r"models\.efficientnet takes augment where a"),
+        ({"models.efficientnet.fine_tune_epochs": 1}, r"takes fine_tune_epochs with frozen: all"),
+        ({"models.efficientnet.backbone_rate": 0.0}, r"backbone_rate is 0\.0, but should be great"),
+        ({"train.augment.rotation": 200}, r"train\.augment\.rotation is 200, but should be less"),
+        ({"train.augment.mirror": 1}, r"train\.augment\.mirror is 1, but should be a valid bool"),
+        ({"models.resnet.augment.tilt": 1.0}, r"models\.resnet\.augment\.tilt is not a parameter"),
+        (
+            {"train.label_smoothing": 1.0},
+            r"train\.label_smoothing is 1\.0, but should be less than",
+        ),
+    ],
+)
+def test_what_training_takes_is_named_where_it_is_wrong(tmp_path, change, says):
+    with pytest.raises(InputError, match=says):
+        params.load(written(tmp_path, **change))
+
+
+def test_a_model_changes_some_of_train_s_augmentation_and_keeps_the_rest(tmp_path):
+    path = written(tmp_path, **{"train.augment.cutout": 0.1, "models.resnet.augment.rotation": 5.0})
+    augment = params.load(path).models["resnet"].augment
+    assert (augment.cutout, augment.rotation, augment.mirror) == (0.1, 5.0, True)
+    assert params.load(path).models["model_1"].augment.rotation == 0

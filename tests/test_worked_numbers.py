@@ -61,7 +61,9 @@ def test_one_step_of_a_sigmoid_neuron():
         1, activation="sigmoid", kernel_initializer=keras.initializers.Constant(0.5)
     )
     neuron.build((None, 1))
-    optimizer = stepping.make_optimizer(settings(optimizer="sgd", schedule="constant"), 0.1, 1)
+    optimizer = stepping.make_optimizer(
+        settings(optimizer="sgd", schedule="constant"), 0.1, 1, keras.Sequential([neuron])
+    )
     with tf.GradientTape() as tape:
         answer = neuron(tf.constant([[2.0]]))
         cost = tf.reduce_sum((answer - 1) ** 2) / 2

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from importlib import import_module
 from inspect import signature
+from types import ModuleType
 
 import keras
 from keras import layers
@@ -20,8 +21,8 @@ def build(architecture: str, image_size: int, classes: int, **options) -> keras.
     classes : int
         Number of classes.
     **options
-        ``activation``, ``dropout``, ``l2``, ``batch_norm``, ``weights``; what the architecture's
-        function does not take is left out.
+        ``activation``, ``dropout``, ``l2``, ``batch_norm``, ``weight_scale``, ``weights``,
+        ``frozen``; what the architecture's function does not take is left out.
 
     Returns
     -------
@@ -30,14 +31,22 @@ def build(architecture: str, image_size: int, classes: int, **options) -> keras.
         last layers are ``logits`` and the softmax.
     """
     pixels = layers.Input((image_size, image_size, 1), name="pixels")
-    module = import_module(f"brain_mri.models.architectures.{architecture}")
-    function = getattr(module, architecture)
+    function = getattr(_module(architecture), architecture)
     taken = signature(function).parameters.keys() & options.keys()
     features = function(pixels, **{name: options[name] for name in taken})
     # Small differences between logits decide; they are computed in float32 at any precision.
     logits = layers.Dense(classes, dtype="float32", name="logits")(features)
     probabilities = layers.Softmax(dtype="float32", name="probabilities")(logits)
     return keras.Model(pixels, probabilities, name=architecture)
+
+
+def processor_precision(architecture: str) -> str | None:
+    """Give the precision that an architecture is faster in on processors, None if it names none."""
+    return getattr(_module(architecture), "PROCESSOR_PRECISION", None)
+
+
+def _module(architecture: str) -> ModuleType:
+    return import_module(f"brain_mri.models.architectures.{architecture}")
 
 
 def output_of(model: keras.Model, layer: keras.Layer) -> keras.KerasTensor:

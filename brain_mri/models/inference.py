@@ -51,9 +51,18 @@ def predict(values: Callable, images: ImageSet, batch_size: int) -> np.ndarray:
     )
 
 
-def predict_probabilities(logits: Callable, images: ImageSet, batch_size: int) -> np.ndarray:
-    """Give the probability of each class, (n, classes), of every image of a set."""
-    return softmax(predict(logits, images, batch_size).astype(float), axis=1)
+def predict_probabilities(
+    logits: Callable, images: ImageSet, batch_size: int, mirror: bool = False
+) -> np.ndarray:
+    """Give the probability of each class, (n, classes), of every image of a set.
+
+    With `mirror` it is the mean over an image and its mirror image, left to right.
+    """
+    probabilities = softmax(predict(logits, images, batch_size).astype(float), axis=1)
+    if not mirror:
+        return probabilities
+    of_mirrored = predict(lambda batch: logits(batch[:, :, ::-1]), images, batch_size)
+    return (probabilities + softmax(of_mirrored.astype(float), axis=1)) / 2
 
 
 def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:

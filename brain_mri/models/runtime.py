@@ -13,6 +13,7 @@ from tensorflow.python.util import _pywrap_util_port  # nothing public tells of 
 
 from brain_mri import params
 from brain_mri.errors import NO_MEMORY, InputError
+from brain_mri.models import building
 
 # Of x86 and of ARM, oldest first.
 INSTRUCTIONS = (
@@ -43,8 +44,9 @@ def configure(settings: params.Model) -> dict:
     ----------
     settings : brain_mri.params.Model
         Of which ``precision`` (``auto`` takes bfloat16 where the processor or the GPU computes in
-        it, float32 elsewhere), ``deterministic`` (the same inputs give the same bytes on one type
-        of machine) and ``threads`` (of the processor; 0 is one per core) are used.
+        it, and float32 elsewhere, and for an ``architecture`` that says it is faster so),
+        ``deterministic`` (the same inputs give the same bytes on one type of machine) and
+        ``threads`` (of the processor; 0 is one per core) are used.
 
     Returns
     -------
@@ -63,6 +65,8 @@ def configure(settings: params.Model) -> dict:
         tf.config.experimental.set_memory_growth(gpu, True)
     if precision == "auto":
         precision = "mixed_bfloat16" if _computes_in_bfloat16(gpus) else "float32"
+        if not gpus:
+            precision = building.processor_precision(settings.architecture) or precision
     if precision == "mixed_float16" and not gpus:
         raise InputError(
             f"{settings.key('precision')} is 'mixed_float16', but needs a GPU; it takes auto, "

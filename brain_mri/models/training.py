@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from time import perf_counter
 
 import keras
@@ -13,6 +14,7 @@ from tqdm import tqdm
 
 from brain_mri import params
 from brain_mri.errors import InputError
+from brain_mri.models.augmenting import augmented
 from brain_mri.models.building import frozen_backbone, normalisations, output_of, unfreeze_top
 from brain_mri.models.checkpoints import Checkpoint
 from brain_mri.models.distribution import in_step
@@ -167,7 +169,7 @@ class Run:
     def epochs(self, phase: str, count: int, learning_rate: float, bar: tqdm) -> None:
         """Train for `count` epochs, the head alone or fine tuning, or until it is time to stop."""
         settings = self.settings
-        optimizer = make_optimizer(settings, learning_rate, count * self.epoch_updates)
+        optimizer = make_optimizer(settings, learning_rate, count * self.epoch_updates, self.model)
         self._compile(phase, optimizer)
         before = len(self.rows)
         if self.resumes == phase:
@@ -201,9 +203,13 @@ class Run:
             start = output_of(self.model, frozen_backbone(self.model))
             self.examples = replace(self.training, images=self.training.features)
             validation = self.validation.features
-        self.step = training_step(self.model, optimizer, start)
+        settings, change = self.settings, None
+        if settings.augment.is_on:
+            change = partial(augmented, seed=self.seed, ranges=settings.augment)
+        how = change, settings.label_smoothing
+        self.step = training_step(self.model, optimizer, start, *how)
         logits = predictor(self.model, start)
-        self.validate = lambda: logits(validation, self.settings.batch_size)
+        self.validate = lambda: logits(validation, settings.batch_size)
         images, labels = self.examples.images, self.examples.labels
         rows = np.linspace(0, len(labels) - 1, IMAGES).round().astype(int)
         kept = ImageSet(images.index.iloc[rows], (images.images(rows),))
@@ -252,7 +258,7 @@ class Run:
             measured = update in self.probe_steps
             if measured:
                 self.probe.before_update()
-            sums += self.step(self.examples, rows[start : start + size], False)[0].numpy()
+            sums += self.step(self.examples, rows[start : start + size], False, epoch)[0].numpy()
             if measured:
                 self.probe.measure(update, self.step)
             bar.update()

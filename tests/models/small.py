@@ -4,10 +4,12 @@ import numpy as np
 import pandas as pd
 
 from brain_mri.models.examples import Examples
+from brain_mri.params import Augment
 from brain_mri.storage import read_images, write_images
 
 CLASSES = ["dark", "bright"]
 SETTINGS = {
+    "architecture": "model_4",
     "precision": "float32",
     "deterministic": True,
     "threads": 0,
@@ -20,6 +22,11 @@ SETTINGS = {
     "optimizer": "adam",
     "schedule": "constant",
     "early_stopping": 0,
+    "weight_decay": 0.0,
+    "warmup": 0.0,
+    "label_smoothing": 0.0,
+    "augment": Augment(),
+    "backbone_rate": 1.0,
     "fine_tune_layers": 0,
     "fine_tune_epochs": 0,
 }

@@ -56,6 +56,39 @@ def test_the_activation_is_that_of_the_convolutions_and_the_dense_layer_stays_re
     ]
 
 
+@pytest.mark.parametrize(
+    ("activation", "values", "slope"),
+    [
+        ("sigmoid", (0, 0.5, 1), 0.25),
+        ("sigmoid_centred", (-1, 0, 1), 0.5),  # without its mean
+        ("sigmoid_tangent", (-4.5, 0.5, 5.5), 0.25),  # without its ends
+    ],
+)
+def test_what_a_study_takes_from_sigmoid_leaves_the_rest_of_it(activation, values, slope):
+    model = building.build("model_4", 32, 4, **OPTIONS | {"activation": activation})
+    first = next(layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D))
+    pool = next(layer for layer in model.layers if isinstance(layer, keras.layers.MaxPooling2D))
+    activated = keras.Model(first.output, pool.input)
+
+    def at(x):
+        return activated(np.full((1, *first.output.shape[1:]), x, np.float32)).numpy()[0, 0, 0, 0]
+
+    assert [at(-20), at(0), at(20)] == pytest.approx(values, abs=1e-5)
+    assert (at(0.01) - at(-0.01)) / 0.02 == pytest.approx(slope, abs=1e-3)
+
+
+def test_first_weights_are_as_many_times_glorots_as_asked():
+    """At the same seed every kernel of a convolution is four times as large, and no other."""
+    kernels = []
+    for scale in (1.0, 4.0):
+        keras.utils.set_random_seed(1)
+        model = building.build("model_1", 32, 4, **OPTIONS, weight_scale=scale)
+        layers = [layer for layer in model.layers if hasattr(layer, "kernel")]
+        kernels.append([layer.kernel.numpy() for layer in layers])
+    ratios = [large.std() / small.std() for small, large in zip(*kernels, strict=True)]
+    assert ratios == pytest.approx([4, 4, 4, 4, 1, 1], rel=0.1)
+
+
 def test_batch_normalisation_and_weight_decay_are_added_when_asked_for():
     model = building.build("model_1", 32, 4, **OPTIONS | {"batch_norm": True, "l2": 0.01})
     assert kinds(model).count("BatchNormalization") == 4
@@ -90,7 +123,7 @@ def test_pretrained_weights_are_read_and_frozen_and_the_top_can_be_thawed(tmp_pa
     assert thawed == loaded.layers[-7:]
     other = tmp_path / "other.weights.h5"
     building.build("model_4", 32, 4, **OPTIONS).save_weights(other)
-    with pytest.raises(InputError, match="does not hold the weights of InceptionV3"):
+    with pytest.raises(InputError, match="does not hold the weights of inception_v3"):
         building.build("inception_v3", 32, 4, **OPTIONS, weights=str(other))
 
 

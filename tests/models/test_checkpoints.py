@@ -14,11 +14,15 @@ import pytest
 
 from brain_mri.models import building, runtime, training
 from brain_mri.models.checkpoints import Checkpoint, key
+from brain_mri.params import Augment
 from tests.models.small import SETTINGS, write_examples
 
 ROOT = Path(__file__).parents[2]
 EPOCHS = 4
 MODEL = {"activation": "relu", "dropout": 0.5, "l2": 0.001, "batch_norm": True}
+
+
+CHANGES = Augment(mirror=True, rotation=20.0, shift=0.1, gamma=0.2, noise=0.05)
 
 
 class Killed(BaseException):
@@ -70,6 +74,7 @@ def assert_same(one, other):
         {"architecture": "model_1"},
         {"schedule": "reduce_on_plateau", "learning_rate": 0.02},
         {"schedule": "cosine", "optimizer": "adamw"},
+        {"augment": CHANGES, "label_smoothing": 0.1, "schedule": "cosine", "warmup": 0.2},
         {"early_stopping": 2, "learning_rate": 1e-12, "optimizer": "rmsprop"},
         pytest.param(
             {"steps_per_epoch": 4, "optimizer": "sgd", "precision": "mixed_bfloat16"},
@@ -79,7 +84,7 @@ def assert_same(one, other):
             ),
         ),
     ],
-    ids=lambda changes: "-".join(map(str, changes.values())),
+    ids=lambda changes: "-".join(changes),
 )
 def test_killed_between_epochs_it_ends_with_the_same_bytes(examples, tmp_path, changes):
     with pytest.raises(Killed):

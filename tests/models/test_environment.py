@@ -79,7 +79,9 @@ def test_what_can_change_a_result_is_recorded(tmp_path):
 import json
 from types import SimpleNamespace
 from brain_mri.models import runtime
-settings = SimpleNamespace(precision="auto", deterministic=True, threads=0)
+settings = SimpleNamespace(
+    architecture="model_1", precision="auto", deterministic=True, threads=0
+)
 print(json.dumps(runtime.configure(settings)))
 """
     switches = {"TF_ENABLE_ONEDNN_OPTS": "0", "TF_XLA_FLAGS": "--tf_xla_auto_jit=2"}

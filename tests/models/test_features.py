@@ -25,7 +25,7 @@ def build(tmp_path, small_backbone):
     )
     backbone.save_weights(tmp_path / "backbone.weights.h5")
 
-    def build(dropout=0.0):
+    def build(dropout=0.0, batch_norm=True):
         runtime.configure(SimpleNamespace(**SETTINGS))  # numbers layers from one
         runtime.set_seed(1)
         return building.build(
@@ -35,16 +35,19 @@ def build(tmp_path, small_backbone):
             activation="relu",
             dropout=dropout,
             l2=0.01,
-            batch_norm=True,
+            batch_norm=batch_norm,
             weights=str(tmp_path / "backbone.weights.h5"),
         )
 
     return build
 
 
-def test_a_head_on_kept_features_learns_what_it_learns_on_the_images(examples, build, tmp_path):
+@pytest.mark.parametrize("batch_norm", [True, False])
+def test_a_head_on_kept_features_learns_what_it_learns_on_the_images(
+    examples, build, tmp_path, batch_norm
+):
     settings = SimpleNamespace(**SETTINGS)
-    model, other = build(), build()
+    model, other = build(batch_norm=batch_norm), build(batch_norm=batch_norm)
     history, signals, _ = training.fit(model, examples, examples, settings, seed=1)
     kept = with_features(examples, other, tmp_path / "kept.npy")
     again, measured, _ = training.fit(other, kept, kept, settings, seed=1)

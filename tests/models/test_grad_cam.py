@@ -46,7 +46,10 @@ def test_where_nothing_speaks_for_the_class_it_is_cold():
 
 @pytest.mark.parametrize(
     ("architecture", "batch_norm"),
-    [("model_1", False), ("model_4", False), ("model_4", True), ("inception_v3", True)],
+    [
+        *(("model_1", False), ("model_4", False), ("model_4", True), ("inception_v3", True)),
+        *(("efficientnet_lite0", False), ("resnet", False)),
+    ],
 )
 def test_every_architecture_has_heat_maps(architecture, batch_norm):
     model = building.build(

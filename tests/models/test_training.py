@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 from brain_mri.errors import InputError
 from brain_mri.models import building, files, inference, runtime, stepping, training
@@ -77,6 +78,8 @@ def test_the_learning_rate_follows_its_schedule(examples):
     assert np.allclose(constant, 0.001)
     cosine = trained(examples, epochs=2, schedule="cosine")[1]["learning_rate"]
     assert np.allclose(cosine, [0.0005, 0], atol=1e-6)
+    warm = trained(examples, epochs=4, schedule="cosine", warmup=0.25)[1]["learning_rate"]
+    assert np.allclose(warm, [0.001, 0.00075, 0.00025, 0], atol=1e-6)
     plateau = trained(examples, epochs=5, schedule="reduce_on_plateau", learning_rate=1e-12)[1][
         "learning_rate"
     ]
@@ -190,3 +193,68 @@ def test_pretrained_weights_are_fine_tuned_after_the_head(examples, tmp_path, sm
     assert np.isnan(backbone_norms.iloc[0])  # frozen at first
     assert backbone_norms.iloc[-1] > 0
     assert np.allclose(history["learning_rate"], [0.001, 0.0001])
+
+
+def test_a_backbone_with_a_lower_rate_moves_by_that_share_of_what_it_would(
+    examples, tmp_path, small_backbone
+):
+    """One step of plain descent, whose length is in proportion to the rate."""
+    backbone = keras.applications.InceptionV3(
+        include_top=False, weights=None, input_shape=(75, 75, 3), pooling="avg"
+    )
+    backbone.save_weights(tmp_path / "backbone.weights.h5")
+    moved = {}
+    for rate in (1.0, 0.1):
+        runtime.configure(SimpleNamespace(**SETTINGS))
+        runtime.set_seed(1)
+        options = {"activation": "relu", "dropout": 0.0, "l2": 0.0, "batch_norm": False}
+        options |= {"weights": str(tmp_path / "backbone.weights.h5"), "frozen": 0}
+        model = building.build("inception_v3", 32, 2, **options)
+        before = [variable.numpy() for variable in model.trainable_variables]
+        how = {"optimizer": "sgd", "learning_rate": 1e-3, "backbone_rate": rate, "epochs": 1}
+        settings = SimpleNamespace(**SETTINGS | how | {"batch_size": 42})
+        training.fit(model, examples, examples, settings, seed=1)
+        after = [variable.numpy() for variable in model.trainable_variables]
+        moved[rate] = [a - b for a, b in zip(after, before, strict=True)]
+    for whole, slower in zip(moved[1.0][:2], moved[0.1][:2], strict=True):  # of the backbone
+        assert np.linalg.norm(whole) > 0
+        assert np.allclose(slower, 0.1 * whole, rtol=1e-2, atol=1e-6)
+    for whole, other in zip(moved[1.0][2:], moved[0.1][2:], strict=True):  # of the head
+        assert np.allclose(whole, other, rtol=1e-4, atol=1e-7)
+
+
+def test_smoothed_labels_cost_what_the_formula_says(examples):
+    """(1 - s) times the cross-entropy, and s times its mean over all classes."""
+    model = building.build(
+        "model_4", 32, 2, activation="relu", dropout=0.0, l2=0.0, batch_norm=False
+    )
+    step = stepping.training_step(model, keras.optimizers.SGD(0.0), model.input, None, 0.1)
+    logits = inference.predict(inference.forward(model), examples.images, 42).astype(float)
+    logs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    own = -logs[np.arange(42), examples.labels]
+    expected = np.sum(0.9 * own - 0.1 * logs.mean(axis=1))
+    assert step(examples, np.arange(42), False)[0][0].numpy() == pytest.approx(expected, rel=1e-4)
+
+
+def test_weight_decay_spares_biases():
+    """With no gradient AdamW shrinks a kernel by rate times decay, and leaves a bias alone."""
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, bias_initializer="ones")])
+    settings = SimpleNamespace(**SETTINGS | {"optimizer": "adamw", "weight_decay": 0.5})
+    optimizer = stepping.make_optimizer(settings, 0.1, 1, model)
+    kernel, bias = (variable.numpy() for variable in model.trainable_variables)
+    optimizer.apply(
+        [np.zeros((2, 2), np.float32), np.zeros(2, np.float32)], model.trainable_variables
+    )
+    assert np.allclose(model.trainable_variables[0].numpy(), 0.95 * kernel)
+    assert np.array_equal(model.trainable_variables[1].numpy(), bias)
+
+
+def test_mirrored_answers_are_the_mean_over_an_image_and_its_mirror_image(examples):
+    model, _ = trained(examples, epochs=1)
+    logits = inference.forward(model)
+    both = inference.predict_probabilities(logits, examples.images, 8, mirror=True)
+    pixels = examples.images.images(np.arange(42))
+    sides = pixels, pixels[:, :, ::-1]
+    alone = [softmax(logits(side).numpy().astype(float), axis=1) for side in sides]
+    assert np.allclose(both, (alone[0] + alone[1]) / 2, atol=1e-5)
+    assert not np.allclose(both, alone[0], atol=1e-4)

@@ -21,6 +21,7 @@ from tensorflow.python.eager import context
 
 from brain_mri.models import building, distribution, runtime, training
 from brain_mri.models.examples import Examples
+from brain_mri.params import Augment
 from brain_mri.storage import ImageSet, read_images
 from stages import train
 from tests.models.small import CLASSES, SETTINGS
@@ -29,7 +30,11 @@ LONG = 600  # seconds, which only what hangs takes
 
 # Dropout draws for each part of a batch, and Adam enlarges rounding in weights without effect, such
 # as a bias before a normalisation: without both, any number of replicas gives the same weights.
-SAME = {"optimizer": "sgd", "learning_rate": 0.05, "epochs": 2, "batch_size": 8}
+SAME = {
+    **{"optimizer": "sgd", "learning_rate": 0.01, "epochs": 2, "batch_size": 8},
+    "augment": Augment(mirror=True, rotation=20.0, contrast=0.2, noise=0.05),
+    "label_smoothing": 0.1,
+}
 MODEL = {"activation": "relu", "dropout": 0.0, "l2": 0.001, "batch_norm": True}
 
 

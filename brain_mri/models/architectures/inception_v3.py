@@ -1,18 +1,16 @@
 """InceptionV3 (Szegedy et al. 2016, CVPR), from scratch or with pretrained weights."""
 
-import warnings
-from pathlib import Path
-
 import keras
 from keras import layers
 
 from brain_mri.errors import InputError, one_line
-from brain_mri.models.parts import head
+from brain_mri.models.parts import head, on_backbone
+from brain_mri.models.weights import load_keras
 
 SMALLEST = 75  # pixels a side; smaller images are enlarged
 
 
-def inception_v3(pixels, *, activation, dropout, l2, batch_norm, weights="none"):
+def inception_v3(pixels, *, activation, dropout, l2, batch_norm, weights="none", frozen="all"):
     """InceptionV3 under a new head; with weights, its backbone starts frozen.
 
     The backbone has batch normalisation of its own; ``batch_norm`` adds one to the head.
@@ -22,8 +20,7 @@ def inception_v3(pixels, *, activation, dropout, l2, batch_norm, weights="none")
         x = layers.Resizing(SMALLEST, SMALLEST)(x)
     x = layers.Concatenate()([x, x, x])  # grey as red, green and blue
     backbone = _backbone(x.shape[1:], weights)
-    # A frozen backbone keeps its batch statistics too, also while its top is fine-tuned.
-    x = backbone(x, training=None if weights == "none" else False)
+    x = on_backbone(backbone, x, weights, frozen)
     if batch_norm:
         x = layers.BatchNormalization()(x)
     return head(x, 128, dropout, l2, activation)
@@ -48,21 +45,5 @@ def _backbone(shape, weights):
             ) from None
     else:
         model = backbone(None)
-        if not Path(weights).is_file():
-            raise InputError(
-                f"weights is {weights!r}, but there is no such file; "
-                "it takes none, imagenet, or the path of a weights file."
-            )
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error")  # Keras only warns of layers it found no weights for
-                model.load_weights(weights)
-        except MemoryError:
-            raise
-        except Exception as error:  # whatever Keras, h5py or zipfile stumbles over
-            raise InputError(
-                f"weights is {weights!r}, which does not hold the weights of "
-                f"InceptionV3 without its top ({one_line(error)})."
-            ) from None
-    model.trainable = False
+        load_keras(model, weights)
     return model

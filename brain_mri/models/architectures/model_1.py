@@ -5,9 +5,9 @@ from keras import layers
 from brain_mri.models.parts import convolution, head
 
 
-def model_1(pixels, *, activation, dropout, l2, batch_norm):
+def model_1(pixels, *, activation, dropout, l2, batch_norm, weight_scale=1.0):
     """Two pairs of convolutions, each followed by a pooling (of the origin study)."""
-    conv = convolution(activation, l2, batch_norm)
+    conv = convolution(activation, l2, batch_norm, weight_scale)
     x = layers.Rescaling(1 / 255)(pixels)
     x = conv(conv(x, 32), 64)
     x = layers.MaxPooling2D()(x)

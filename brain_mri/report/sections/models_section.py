@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from brain_mri.report.drawing import STYLE, Words, svg, whole
+from brain_mri.report.pictures import read_gallery
 from brain_mri.report.reading import Reports
 from brain_mri.storage import read_json, read_table
 
@@ -22,6 +23,7 @@ def content(reports: Reports) -> dict:
         "architectures": {
             name: architecture(_layers(reports, name), reports.words) for name in reports.models
         },
+        "augmented": {name: seen for name in reports.models if (seen := _seen(reports, name))},
     }
 
 
@@ -29,6 +31,12 @@ def _seconds(reports: Reports, name: str) -> float | None:
     """Read how long this machine's last training took, where there was one."""
     path = reports.folder / f"timing/{name}.json"
     return read_json(path)[name]["seconds"] if path.exists() else None
+
+
+def _seen(reports: Reports, name: str) -> list[dict]:
+    """Give the pictures of a slice as a network saw it; none where it saw it as it is."""
+    folder = reports.folder / f"pictures/augmented/{name}"
+    return read_gallery(folder, ["path", "class"], numbers=["epoch"]).to_dict("records")
 
 
 def _layers(reports: Reports, name: str) -> pd.DataFrame:
