@@ -59,6 +59,8 @@ def main() -> None:
 def settings(precision: str = "auto") -> SimpleNamespace:
     """Give what brain_mri.models asks of the parameters."""
     return SimpleNamespace(
+        architecture="model_1",
+        backbone_rate=1.0,
         precision=precision,
         threads=0,
         devices=0,

@@ -17,8 +17,15 @@ import pandas as pd
 from table import write
 
 HERE = Path(__file__).parent
-RUNS = {"leak kept": "sartaj-128-keep", "twins dropped": "sartaj-128-drop"}
-FOLDS = HERE / "sartaj-128-folds"
+RUNS = {
+    "leak kept": "sartaj-128-keep",
+    "twins dropped": "sartaj-128-drop",
+    "patients dropped": "sartaj-128-patients",  # and twins
+}
+FOLDS = "sartaj-128-folds"
+CONTENDERS = "sartaj-224-contenders"
+BY_CLUSTER = "sartaj-128-folds-by-cluster"
+FIGSHARE = "figshare-128-folds"
 NO_MODELS = {
     "look_up": "*look-up*",
     "majority": "*majority class*",
@@ -39,29 +46,25 @@ def comparison(run: str) -> dict:
     return json.loads((HERE / run / "comparison/figures.json").read_text(encoding="utf-8"))
 
 
-def folds() -> dict:
-    """Read every figure of the folds by patient."""
-    return json.loads((FOLDS / "figures.json").read_text(encoding="utf-8"))
+def folds(run: str = FOLDS) -> dict:
+    """Read every figure of a study of folds."""
+    return json.loads((HERE / run / "figures.json").read_text(encoding="utf-8"))
 
 
 def table() -> str:
     """Give the comparison with the study as a Markdown table: accuracy by what is tested."""
     runs = [comparison(run)["classifiers"] for run in RUNS.values()]
-    by_patient = folds()["classifiers"]
-    names = "".join(f" | Testing, {name}" for name in RUNS)
-    lines = [
-        f"| model | the study{names} | leak kept: with / without a twin | folds by patient |",
-        "|---|" + "---|" * (len(RUNS) + 3),
-    ]
-    for name in runs[0]:
+    found = comparison(CONTENDERS)["classifiers"]
+    runs[-1] = runs[-1] | {"efficientnet": found["efficientnet"]}
+    runs.append(folds()["classifiers"])
+    names = [*(f"Testing, {name}" for name in RUNS), "folds by patient"]
+    lines = [f"| model | the study | {' | '.join(names)} |", "|---|" + "---|" * (len(names) + 1)]
+    for name in sorted(runs[-2], key=list(NO_MODELS).count):  # models first
         study = STUDY.get(name)
-        parts = (runs[0][name][part] for part in ("with_twin_accuracy", "without_twin_accuracy"))
         cells = [
             NO_MODELS.get(name, name),
-            f"{study['accuracy']:.3f}" if study else "not reported",
-            *(_with_interval(run[name]["accuracy"]) for run in runs),
-            " / ".join(f"{part['value']:.3f}" for part in parts),
-            _with_interval(by_patient[name]["accuracy"]) if name in by_patient else "not run",
+            f"{study['accuracy']:.3f}" if study else "",
+            *(_with_interval(run[name]["accuracy"]) if name in run else "" for run in runs),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
@@ -109,9 +112,53 @@ def by_patient() -> str:
         gap = found["gaps"].get(name)
         measures = ("accuracy", "macro_f1", "known_patient_accuracy", "unknown_patient_accuracy")
         cells = [NO_MODELS.get(name, name), *(_with_interval(figures[m]) for m in measures)]
-        cells.append(f"{gap['gap']:+.3f} [{gap['low']:+.3f}, {gap['high']:+.3f}]" if gap else "")
+        cells.append(_gap(gap))
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def recipes() -> str:
+    """Give the recipes that were tried, best first, as a Markdown table."""
+    tried = pd.read_csv(HERE / "recipes.csv", keep_default_na=False)
+    what = ["net", "size", "epochs", "batch", "other"]
+    found = tried.groupby(what)["accuracy_mirrored"].agg(["mean", "min", "max"]).reset_index()
+    lines = ["| network | pixels | epochs | batch | | validation |", "|---|--:|--:|--:|---|--:|"]
+    for row in found.sort_values("mean", ascending=False).to_dict("records"):
+        cells = [str(row[name]) for name in what]
+        cells.append(f"{row['mean']:.3f} [{row['min']:.3f}, {row['max']:.3f}]")
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def by_cluster() -> str:
+    """Give what is answered right in folds by twin cluster and by patient, as a Markdown table."""
+    runs = folds(BY_CLUSTER), folds()
+    lines = [
+        "| model | folds by twin cluster | folds by patient | validation less test, by cluster | "
+        "by patient |",
+        "|---|---|---|---|---|",
+    ]
+    for name in runs[0]["classifiers"]:
+        cells = [NO_MODELS.get(name, name)]
+        cells += [_with_interval(run["classifiers"][name]["accuracy"]) for run in runs]
+        cells += [_gap(run["gaps"].get(name)) for run in runs]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def figshare() -> str:
+    """Give the folds of figshare's three tumours as a Markdown table."""
+    found = folds(FIGSHARE)
+    lines = ["| model | accuracy | macro F1 | validation less test |", "|---|---|---|---|"]
+    for name, figures in found["classifiers"].items():
+        cells = [NO_MODELS.get(name, name)]
+        cells += [_with_interval(figures[measure]) for measure in ("accuracy", "macro_f1")]
+        lines.append(f"| {' | '.join(cells)} | {_gap(found['gaps'].get(name))} |")
+    return "\n".join(lines) + "\n"
+
+
+def _gap(found: dict | None) -> str:
+    return f"{found['gap']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}]" if found else ""
 
 
 def _with_interval(found: dict) -> str:
@@ -146,7 +193,7 @@ def audit() -> str:
 
 def meaning() -> str:
     """Tell what the leak does to the model that looks best with it."""
-    keep, drop = (comparison(run)["classifiers"] for run in RUNS.values())
+    keep, drop, *_ = (comparison(run)["classifiers"] for run in RUNS.values())
     models = [name for name in keep if name not in NO_MODELS]
     best = max(models, key=lambda name: keep[name]["accuracy"]["value"])
 
@@ -159,6 +206,7 @@ def meaning() -> str:
     twin = testing["cluster"].isin(training["cluster"])
     counts = Counter(testing.loc[~twin, "class"])
     classes = [f"{count} {name}" for name, count in counts.most_common()]
+    answered = RUNS | {"patients dropped": CONTENDERS}
     return (
         f"Trained as published, {best} is right on {share(keep, 'accuracy')} of Testing: "
         f"on {share(keep, 'with_twin_accuracy')} of the {twin.sum()} images that have a twin in "
@@ -166,10 +214,45 @@ def meaning() -> str:
         f"none. With those twins out of Training it is right on {share(drop, 'accuracy')} of all "
         "Testing images. "
         f"The images without a twin are {', '.join(classes)}.\n\n"
-        + "\n".join(_answer(said, comparison(run)) for said, run in RUNS.items())
+        + "\n".join(_answer(said, comparison(run)) for said, run in answered.items())
         + "\n"
         + _folds_answer()
     )
+
+
+def contenders() -> str:
+    """Tell how good the best contender is, on Testing and by patient, and beside what."""
+    found, by_fold = comparison(CONTENDERS), folds()
+    name, classifiers = "efficientnet", by_fold["classifiers"]
+    paths = sorted((HERE / CONTENDERS / "seeds").glob("*/metrics/efficientnet.json"))
+    seeds = [json.loads(path.read_text(encoding="utf-8"))[name]["accuracy"] for path in paths]
+    times = [path.parents[1] / "timing/efficientnet.json" for path in paths]
+    minutes = [json.loads(p.read_text(encoding="utf-8"))[name]["seconds"] / 60 for p in times]
+    beside = by_fold["pairs"][f"model_1 - {name}"]["accuracy"]
+    p, ahead = beside["p_holm"], -beside["value"]
+    return (
+        "- On Testing without twins and patients: accuracy "
+        f"{_with_interval(found['classifiers'][name]['accuracy'])}; by seed "
+        f"{', '.join(f'{each:.3f}' for each in seeds)}, mean {sum(seeds) / len(seeds):.3f}; "
+        f"{_references(name, found['classifiers'])}\n"
+        f"- In folds by patient: accuracy {_with_interval(classifiers[name]['accuracy'])}; "
+        f"{_references(name, classifiers)} Above model_1 by {ahead:.3f} "
+        f"[{-beside['high']:.3f}, {-beside['low']:.3f}], p = {p:.4f} after Holm. Validation less "
+        f"test: {_gap(by_fold['gaps'][name])}.\n"
+        f"- One training on two cores takes {max(minutes):.0f} minutes at 224 pixels.\n"
+    )
+
+
+def by_class() -> str:
+    """Give the best contender's recall in folds by patient, by class and origin, as a table."""
+    figures = folds()["classifiers"]["efficientnet"]
+    lines = ["| efficientnet in folds by patient | |", "|---|---|"]
+    for label, found in figures["per_class"].items():
+        lines.append(f"| recall of {label} | {_with_interval(found['recall'])} |")
+    for said, measure in (("known", "known_patient"), ("unknown", "unknown_patient")):
+        cell = _with_interval(figures[f"{measure}_accuracy"])
+        lines.append(f"| accuracy, patient {said} | {cell} |")
+    return "\n".join(lines) + "\n"
 
 
 def _answer(said: str, found: dict) -> str:
@@ -188,7 +271,7 @@ def _folds_answer() -> str:
     return (
         f"- Folds by patient, {found['images']} images: validation recommends {name}, accuracy "
         f"{_with_interval(classifiers[name]['accuracy'])}; {_references(name, classifiers)} "
-        f"Validation less test: {gap['gap']:+.3f} [{gap['low']:+.3f}, {gap['high']:+.3f}].\n"
+        f"Validation less test: {_gap(gap)}.\n"
     )
 
 
@@ -203,7 +286,11 @@ def _references(name: str, classifiers: dict) -> str:
 PARTS = {
     "README.md": {"audit": audit, "results": table, "meaning": meaning},
     "docs/studies.md": {"studies": studies},
-    "docs/patients.md": {"sources": sources, "header": header, "folds": by_patient},
+    "docs/contenders.md": {**{"recipes": recipes, "contenders": contenders, "by_class": by_class}},
+    "docs/patients.md": {
+        **{"sources": sources, "header": header, "folds": by_patient},
+        **{"by_cluster": by_cluster, "figshare": figshare},
+    },
 }
 
 if __name__ == "__main__":
