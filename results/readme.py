@@ -239,7 +239,7 @@ def contenders() -> str:
         f"{_references(name, classifiers)} Above model_1 by {ahead:.3f} "
         f"[{-beside['high']:.3f}, {-beside['low']:.3f}], p = {p:.4f} after Holm. Validation less "
         f"test: {_gap(by_fold['gaps'][name])}.\n"
-        f"- One training on two cores takes {max(minutes):.0f} minutes at 224 pixels.\n"
+        f"- One training on two cores takes {min(minutes):.0f} minutes at 224 pixels.\n"
     )
 
 

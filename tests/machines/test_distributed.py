@@ -97,7 +97,7 @@ def test_any_number_of_replicas_trains_what_one_process_trains(trained, name):
         assert np.allclose(chief[key], one[key], rtol=1e-2, atol=1e-2), key
     # Images augmented by other rows than one process takes would be off by nearly the whole.
     assert np.allclose(chief["history"], one["history"], rtol=5e-3)
-    assert np.allclose(chief["signals"], one["signals"], rtol=1e-2, atol=1e-4, equal_nan=True)
+    assert np.allclose(chief["signals"], one["signals"], rtol=5e-2, atol=1e-2, equal_nan=True)
 
 
 @TOGETHER
