@@ -93,7 +93,8 @@ def test_damage_to_a_study_is_named_and_mended_by_the_commands_shown(studied):
     ]
     for _, command in found:
         studied.type_in(command)
-    assert studied.run(*verify).count(" 0 damaged or missing") == 5
+    studies = list(studied.folder.glob("studies/*/dvc.yaml"))
+    assert studied.run(*verify).count(" 0 damaged or missing") == 1 + len(studies)
     assert (folder / "runs/metrics/none-1.json").is_file()
     assert studied.git("status", "--short") == ""
 
