@@ -8,7 +8,7 @@ from functools import partial
 from inspect import isfunction
 from itertools import chain
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -37,7 +37,7 @@ STRATEGIES = tuple(
     if isfunction(value) and value.__module__ == balancing.__name__ and name[0] != "_"
 )
 Activation = Literal["relu", "tanh", "sigmoid"]
-ArmActivation = Literal["relu", "tanh", "sigmoid", "sigmoid_centred", "sigmoid_tangent"]
+ArmActivation = Literal[Activation, "sigmoid_centred", "sigmoid_tangent"]
 Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
 
 # Bounds from above are far beyond use; a number there is a slip that memory would end on.
@@ -213,8 +213,6 @@ class Model(Train):
         if self.weights != "none" and not _takes_weights(self.architecture):
             known = " and ".join(filter(_takes_weights, ARCHITECTURES))
             raise ValueError(f"takes weights for {known} alone, not for {self.architecture}")
-        if "_" in (self.activation or "") and _takes_weights(self.architecture):
-            raise ValueError(f"takes {self.activation} for no head of {self.architecture}")
         if self.weights == "none" and self.fine_tune_epochs:
             raise ValueError("takes fine_tune_epochs with weights alone, but weights is none")
         if self.weights == "none" and self.frozen != "all":
@@ -229,6 +227,13 @@ class Model(Train):
                 "takes fine_tune_epochs with frozen: all alone; with a number, what is not frozen "
                 "is trained from the start"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _head_has_the_activation(self):
+        arms_alone = set(get_args(ArmActivation)) - set(get_args(Activation))
+        if self.activation in arms_alone and _takes_weights(self.architecture):
+            raise ValueError(f"takes {self.activation} for no head of {self.architecture}")
         return self
 
     @model_validator(mode="after")

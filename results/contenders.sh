@@ -5,7 +5,6 @@
 # brings the default run back.
 set -euo pipefail
 kept=results/sartaj-224-contenders
-black="data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 python - <<'END'
 import re
 from pathlib import Path
@@ -25,11 +24,7 @@ text = re.sub(r"      (model_\d|resnet): \{activation.*\n", "", path.read_text(e
 path.write_text(text, encoding="utf-8")
 END
 dvc repro
-rm -rf "$kept"
-cp -r reports "$kept"
-rm -r "$kept/pictures" "$kept/plots"
-sed -E -i "s#data:image/[a-z]+;base64,[A-Za-z0-9+/=]+#$black#g" "$kept/index.html"
-cp params.yaml dvc.lock "$kept/"
+results/keep_page.sh "$kept"
 for seed in 1 2 3; do
   dvc exp run -S "seed=$seed" evaluate@efficientnet
   mkdir -p "$kept/seeds/$seed"/{metrics,training,timing}

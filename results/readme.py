@@ -14,7 +14,7 @@ import brain_mri  # noqa: F401  # it tells of packages that are missing
 
 # isort: split
 import pandas as pd
-from table import write
+from table import markdown, write
 
 HERE = Path(__file__).parent
 RUNS = {
@@ -57,17 +57,13 @@ def table() -> str:
     found = comparison(CONTENDERS)["classifiers"]
     runs[-1] = runs[-1] | {"efficientnet": found["efficientnet"]}
     runs.append(folds()["classifiers"])
-    names = [*(f"Testing, {name}" for name in RUNS), "folds by patient"]
-    lines = [f"| model | the study | {' | '.join(names)} |", "|---|" + "---|" * (len(names) + 1)]
+    rows = []
     for name in sorted(runs[-2], key=list(NO_MODELS).count):  # models first
-        study = STUDY.get(name)
-        cells = [
-            NO_MODELS.get(name, name),
-            f"{study['accuracy']:.3f}" if study else "",
-            *(_with_interval(run[name]["accuracy"]) if name in run else "" for run in runs),
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+        study = f"{STUDY[name]['accuracy']:.3f}" if name in STUDY else ""
+        cells = [_with_interval(run[name]["accuracy"]) if name in run else "" for run in runs]
+        rows.append([NO_MODELS.get(name, name), study, *cells])
+    tested = [*(f"Testing, {name}" for name in RUNS), "folds by patient"]
+    return markdown(["model", "the study", *tested], rows)
 
 
 def sources() -> str:
@@ -75,17 +71,14 @@ def sources() -> str:
     images = pd.read_csv(HERE / "sartaj-manifest.csv")
     known = pd.read_csv(HERE.parent / "data/sartaj-patients.csv")["path"]
     classes = sorted(images["class"].unique())
-    lines = [
-        f"| images that are figshare's | {' | '.join(classes)} |",
-        "|---|" + "--:|" * len(classes),
-    ]
+    rows = []
     for split in ("Training", "Testing"):
         cells = []
         for name in classes:
             own = images.loc[(images["split"] == split) & (images["class"] == name), "path"]
             cells.append(f"{own.isin(known).sum()} of {len(own)}")
-        lines.append(f"| {split} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+        rows.append([split, *cells])
+    return markdown(["images that are figshare's", *classes], rows)
 
 
 def header() -> str:
@@ -103,58 +96,58 @@ def header() -> str:
 
 def by_patient() -> str:
     """Give the folds as a Markdown table: all images, known and unknown patients, validation."""
-    found = folds()
-    lines = [
-        "| model | accuracy | macro F1 | patient known | patient unknown | validation less test |",
-        "|---|---|---|---|---|---|",
+    parts = {
+        "patient known": "known_patient_accuracy",
+        "patient unknown": "unknown_patient_accuracy",
+    }
+    return _folds_table(FOLDS, {"accuracy": "accuracy", "macro F1": "macro_f1"} | parts)
+
+
+def _folds_table(run: str, measures: dict[str, str]) -> str:
+    """Give measures, by their heading, of a study of folds as a Markdown table."""
+    found = folds(run)
+    rows = [
+        [
+            NO_MODELS.get(name, name),
+            *(_with_interval(figures[measure]) for measure in measures.values()),
+            _gap(found["gaps"].get(name)),
+        ]
+        for name, figures in found["classifiers"].items()
     ]
-    for name, figures in found["classifiers"].items():
-        gap = found["gaps"].get(name)
-        measures = ("accuracy", "macro_f1", "known_patient_accuracy", "unknown_patient_accuracy")
-        cells = [NO_MODELS.get(name, name), *(_with_interval(figures[m]) for m in measures)]
-        cells.append(_gap(gap))
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+    return markdown(["model", *measures, "validation less test"], rows)
 
 
 def recipes() -> str:
     """Give the recipes that were tried, best first, as a Markdown table."""
     tried = pd.read_csv(HERE / "recipes.csv", keep_default_na=False)
-    what = ["net", "size", "epochs", "batch", "other"]
+    what = ["net", "other", "size", "epochs", "batch"]
     found = tried.groupby(what)["accuracy_mirrored"].agg(["mean", "min", "max"]).reset_index()
-    lines = ["| network | pixels | epochs | batch | | validation |", "|---|--:|--:|--:|---|--:|"]
-    for row in found.sort_values("mean", ascending=False).to_dict("records"):
-        cells = [str(row[name]) for name in what]
-        cells.append(f"{row['mean']:.3f} [{row['min']:.3f}, {row['max']:.3f}]")
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+    found["net"] += found["other"].where(found["other"] == "", ", " + found["other"])
+    rows = []
+    for each in found.sort_values("mean", ascending=False).itertuples():
+        spread = f"{each.mean:.3f} [{each.min:.3f}, {each.max:.3f}]"
+        rows.append([each.net, each.size, each.epochs, each.batch, spread])
+    return markdown(["network", "pixels", "epochs", "batch", "validation"], rows)
 
 
 def by_cluster() -> str:
     """Give what is answered right in folds by twin cluster and by patient, as a Markdown table."""
     runs = folds(BY_CLUSTER), folds()
-    lines = [
-        "| model | folds by twin cluster | folds by patient | validation less test, by cluster | "
-        "by patient |",
-        "|---|---|---|---|---|",
+    rows = [
+        [
+            NO_MODELS.get(name, name),
+            *(_with_interval(run["classifiers"][name]["accuracy"]) for run in runs),
+            *(_gap(run["gaps"].get(name)) for run in runs),
+        ]
+        for name in runs[0]["classifiers"]
     ]
-    for name in runs[0]["classifiers"]:
-        cells = [NO_MODELS.get(name, name)]
-        cells += [_with_interval(run["classifiers"][name]["accuracy"]) for run in runs]
-        cells += [_gap(run["gaps"].get(name)) for run in runs]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+    header = ["model", "folds by twin cluster", "folds by patient"]
+    return markdown([*header, "validation less test, by cluster", "by patient"], rows)
 
 
 def figshare() -> str:
     """Give the folds of figshare's three tumours as a Markdown table."""
-    found = folds(FIGSHARE)
-    lines = ["| model | accuracy | macro F1 | validation less test |", "|---|---|---|---|"]
-    for name, figures in found["classifiers"].items():
-        cells = [NO_MODELS.get(name, name)]
-        cells += [_with_interval(figures[measure]) for measure in ("accuracy", "macro_f1")]
-        lines.append(f"| {' | '.join(cells)} | {_gap(found['gaps'].get(name))} |")
-    return "\n".join(lines) + "\n"
+    return _folds_table(FIGSHARE, {"accuracy": "accuracy", "macro F1": "macro_f1"})
 
 
 def _gap(found: dict | None) -> str:
@@ -246,13 +239,14 @@ def contenders() -> str:
 def by_class() -> str:
     """Give the best contender's recall in folds by patient, by class and origin, as a table."""
     figures = folds()["classifiers"]["efficientnet"]
-    lines = ["| efficientnet in folds by patient | |", "|---|---|"]
-    for label, found in figures["per_class"].items():
-        lines.append(f"| recall of {label} | {_with_interval(found['recall'])} |")
-    for said, measure in (("known", "known_patient"), ("unknown", "unknown_patient")):
-        cell = _with_interval(figures[f"{measure}_accuracy"])
-        lines.append(f"| accuracy, patient {said} | {cell} |")
-    return "\n".join(lines) + "\n"
+    rows = [
+        [f"recall of {label}", _with_interval(found["recall"])]
+        for label, found in figures["per_class"].items()
+    ]
+    for known in ("known", "unknown"):
+        found = figures[f"{known}_patient_accuracy"]
+        rows.append([f"accuracy, patient {known}", _with_interval(found)])
+    return markdown(["efficientnet in folds by patient", ""], rows)
 
 
 def _answer(said: str, found: dict) -> str:

@@ -6,7 +6,6 @@ from pathlib import Path
 from brain_mri import params
 from brain_mri.console import stage
 from brain_mri.errors import InputError
-from brain_mri.gallery import write_gallery
 from brain_mri.models import augmenting, distribution, files, runtime
 from brain_mri.models.trained import train
 from brain_mri.storage import read_images, write_json, write_table
@@ -35,13 +34,11 @@ def main() -> None:
         settings = parameters.model(name, arguments.activation)
         if settings.activation is None:
             raise InputError(f"models.{name} names no activation, so give --activation")
-        training = arguments.training or arguments.balanced / settings.data
-        sets = [
-            (folder, read_images(folder, parameters.classes, parameters.image_size))
-            for folder in (training, arguments.validation)
-        ]
+        classes, size = parameters.classes, parameters.image_size
+        folders = arguments.training or arguments.balanced / settings.data, arguments.validation
+        sets = [(folder, read_images(folder, classes, size)) for folder in folders]
         seed = parameters.seed if arguments.seed is None else arguments.seed
-        trained = train(name, sets, settings, parameters.classes, seed, arguments.model)
+        trained = train(name, sets, settings, classes, seed, arguments.model)
         done(str(trained))
         if distribution.place()[0]:
             return  # the chief writes it
@@ -53,9 +50,9 @@ def main() -> None:
         write_table(reports / f"layers/{run}.csv", files.layer_table(trained.model))
         write_json(reports / f"training/{run}.json", {name: trained.record})
         write_json(reports / f"timing/{run}.json", {name: {"seconds": trained.seconds}})
-        if arguments.pictures:
-            seen = augmenting.shown(sets[0][1], seed, settings.augment)
-            write_gallery(arguments.pictures / "augmented" / run, *seen)
+        if pictures := arguments.pictures:
+            draws = sets[0][1], seed, settings.augment
+            augmenting.write_draws(pictures / "augmented" / run, *draws)
         trained.checkpoint.remove()
 
 

@@ -274,6 +274,17 @@ def small_backbone(monkeypatch):
     monkeypatch.setattr(keras.applications, "InceptionV3", backbone)
 
 
+@pytest.fixture
+def small_weights(small_backbone, tmp_path):
+    """The path of a file with weights of the small network that stands for InceptionV3's."""
+    import keras
+
+    path = tmp_path / "backbone.weights.h5"
+    how = {"include_top": False, "weights": None, "input_shape": (75, 75, 3), "pooling": "avg"}
+    keras.applications.InceptionV3(**how).save_weights(path)
+    return str(path)
+
+
 def manifest_of(indices):
     """Give the manifest of the images in these indices of image sets, as the audit writes it."""
     index = pd.concat(indices, ignore_index=True)

@@ -1,6 +1,7 @@
 """Changes that a network sees its images under, drawn anew for each image and epoch."""
 
 import math
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 import tensorflow as tf
 
 from brain_mri import params
+from brain_mri.gallery import write_gallery
 from brain_mri.storage import ImageSet
 
 FULL = 255.0  # the full scale of a pixel
@@ -83,31 +85,22 @@ def augmented(
     return tf.clip_by_value(images, 0, FULL)[..., 0]
 
 
-def shown(
-    images: ImageSet, seed: int, ranges: params.Augment
-) -> tuple[pd.DataFrame, list[np.ndarray]]:
+def write_draws(folder: Path, images: ImageSet, seed: int, ranges: params.Augment) -> None:
     """Show the first image of a set, and what the network sees of it in the first epochs.
 
-    Returns
-    -------
-    table : DataFrame
-        One row per picture, with ``path``, ``class`` and ``epoch``, 0 for the image itself; none
-        where nothing is changed.
-    pictures : list of ndarray (size, size), uint8
+    The gallery is empty where nothing is changed.
     """
+    if not ranges.is_on:
+        write_gallery(folder, pd.DataFrame(columns=["path", "class", "epoch"]), [])
+        return
     first, row = images.images([0]), tf.constant([0])
     pictures = [first[0]]
-    pictures += [
-        np.rint(augmented(tf.constant(first), row, tf.constant(epoch), seed, ranges)[0]).astype(
-            np.uint8
-        )
-        for epoch in range(1, SHOWN + 1)
-    ]
+    for epoch in range(1, SHOWN + 1):
+        drawn = augmented(tf.constant(first), row, tf.constant(epoch), seed, ranges)
+        pictures.append(np.rint(drawn[0]).astype(np.uint8))
     known = images.index.iloc[0]
-    table = pd.DataFrame(
-        {"path": known["source"], "class": known["label"], "epoch": range(len(pictures))}
-    )
-    return (table, pictures) if ranges.is_on else (table.head(0), [])
+    table = {"path": known["source"], "class": known["label"], "epoch": range(len(pictures))}
+    write_gallery(folder, pd.DataFrame(table), pictures)
 
 
 def _pair(epoch: tf.Tensor, row: tf.Tensor) -> tf.Tensor:

@@ -203,13 +203,12 @@ class Run:
             start = output_of(self.model, frozen_backbone(self.model))
             self.examples = replace(self.training, images=self.training.features)
             validation = self.validation.features
-        settings, change = self.settings, None
-        if settings.augment.is_on:
-            change = partial(augmented, seed=self.seed, ranges=settings.augment)
-        how = change, settings.label_smoothing
+        augment = self.settings.augment
+        change = partial(augmented, seed=self.seed, ranges=augment) if augment.is_on else None
+        how = change, self.settings.label_smoothing
         self.step = training_step(self.model, optimizer, start, *how)
         logits = predictor(self.model, start)
-        self.validate = lambda: logits(validation, settings.batch_size)
+        self.validate = lambda: logits(validation, self.settings.batch_size)
         images, labels = self.examples.images, self.examples.labels
         rows = np.linspace(0, len(labels) - 1, IMAGES).round().astype(int)
         kept = ImageSet(images.index.iloc[rows], (images.images(rows),))

@@ -13,6 +13,7 @@ from brain_mri.errors import InputError, one_line
 
 # Of PyTorch's file format of before 2020: the number it begins with, and its version.
 MAGIC, VERSION = 0x1950A86A20F9469CFC6C, 1001
+NAMES = {"weight", "bias", "running_mean", "running_var"}  # of what a layer keeps, bar a counter
 STORAGES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
 
 
@@ -63,9 +64,6 @@ def load_pytorch(backbone: keras.Model, path: str | Path) -> None:
         raise
     except Exception as error:  # whatever pickle or NumPy stumbles over
         raise _unfit(backbone, path, one_line(error)) from None
-
-
-NAMES = {"weight", "bias", "running_mean", "running_var"}
 
 
 def _in_pytorchs_order(layer: keras.Layer) -> list:

@@ -4,8 +4,10 @@ from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from brain_mri.models import augmenting, building, runtime, training
 from brain_mri.params import Augment
@@ -112,14 +114,17 @@ def test_a_cut_out_square_is_black_and_no_larger_than_asked(images):
 
 def test_the_page_shows_the_draws_that_training_sees(tmp_path):
     examples = write_examples(tmp_path / "set", 4, noise=200, brighter=30)
-    table, pictures = augmenting.shown(examples.images, 3, ALL)
+    augmenting.write_draws(tmp_path / "shown", examples.images, 3, ALL)
+    table = pd.read_csv(tmp_path / "shown/index.csv")
     assert list(table["epoch"]) == list(range(9))
     assert set(table["path"]) == {"0.jpg"}
+    pictures = [np.asarray(Image.open(tmp_path / "shown" / name)) for name in table["file"]]
     first = examples.images.images([0])
     assert np.array_equal(pictures[0], first[0])
     assert np.array_equal(pictures[5], np.rint(drawn(first, [0], epoch=5, seed=3)[0]))
-    nothing, none = augmenting.shown(examples.images, 3, Augment())
-    assert len(nothing) == len(none) == 0
+    augmenting.write_draws(tmp_path / "none", examples.images, 3, Augment())
+    assert len(pd.read_csv(tmp_path / "none/index.csv")) == 0
+    assert not list((tmp_path / "none").glob("*.png"))
 
 
 def test_training_sees_augmented_images_and_validation_does_not(tmp_path):

@@ -7,7 +7,6 @@ import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
-import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -108,15 +107,11 @@ def test_killed_after_every_epoch_it_ends_with_the_same_bytes(examples, tmp_path
 
 
 def test_killed_before_or_in_fine_tuning_it_ends_with_the_same_bytes(
-    examples, tmp_path, small_backbone
+    examples, tmp_path, small_weights
 ):
-    backbone = keras.applications.InceptionV3(
-        include_top=False, weights=None, input_shape=(75, 75, 3), pooling="avg"
-    )
-    backbone.save_weights(tmp_path / "backbone.weights.h5")
     changes = {
         "architecture": "inception_v3",
-        "options": MODEL | {"weights": str(tmp_path / "backbone.weights.h5")},
+        "options": MODEL | {"weights": small_weights},
         "epochs": 2,
         "fine_tune_epochs": 2,
         "fine_tune_layers": 3,

@@ -3,7 +3,6 @@
 from pathlib import Path
 from types import SimpleNamespace
 
-import keras
 import numpy as np
 import pytest
 
@@ -18,12 +17,8 @@ def examples(tmp_path):
 
 
 @pytest.fixture
-def build(tmp_path, small_backbone):
+def build(small_weights):
     """Build a backbone with the weights of a file, frozen under a new head."""
-    backbone = keras.applications.InceptionV3(
-        include_top=False, weights=None, input_shape=(75, 75, 3), pooling="avg"
-    )
-    backbone.save_weights(tmp_path / "backbone.weights.h5")
 
     def build(dropout=0.0, batch_norm=True):
         runtime.configure(SimpleNamespace(**SETTINGS))  # numbers layers from one
@@ -36,7 +31,7 @@ def build(tmp_path, small_backbone):
             dropout=dropout,
             l2=0.01,
             batch_norm=batch_norm,
-            weights=str(tmp_path / "backbone.weights.h5"),
+            weights=small_weights,
         )
 
     return build

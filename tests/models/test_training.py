@@ -169,11 +169,7 @@ def test_a_loss_that_is_not_finite_ends_with_a_sentence(examples):
         trained(examples, epochs=1, learning_rate=1e30)
 
 
-def test_pretrained_weights_are_fine_tuned_after_the_head(examples, tmp_path, small_backbone):
-    backbone = keras.applications.InceptionV3(
-        include_top=False, weights=None, input_shape=(75, 75, 3), pooling="avg"
-    )
-    backbone.save_weights(tmp_path / "backbone.weights.h5")
+def test_pretrained_weights_are_fine_tuned_after_the_head(examples, small_weights):
     model = building.build(
         "inception_v3",
         32,
@@ -182,7 +178,7 @@ def test_pretrained_weights_are_fine_tuned_after_the_head(examples, tmp_path, sm
         dropout=0.0,
         l2=0.0,
         batch_norm=False,
-        weights=str(tmp_path / "backbone.weights.h5"),
+        weights=small_weights,
     )
     settings = SimpleNamespace(
         **SETTINGS | {"epochs": 1, "fine_tune_epochs": 1, "fine_tune_layers": 3}
@@ -195,20 +191,14 @@ def test_pretrained_weights_are_fine_tuned_after_the_head(examples, tmp_path, sm
     assert np.allclose(history["learning_rate"], [0.001, 0.0001])
 
 
-def test_a_backbone_with_a_lower_rate_moves_by_that_share_of_what_it_would(
-    examples, tmp_path, small_backbone
-):
+def test_a_backbone_with_a_lower_rate_moves_by_that_share_of_what_it_would(examples, small_weights):
     """One step of plain descent, whose length is in proportion to the rate."""
-    backbone = keras.applications.InceptionV3(
-        include_top=False, weights=None, input_shape=(75, 75, 3), pooling="avg"
-    )
-    backbone.save_weights(tmp_path / "backbone.weights.h5")
     moved = {}
     for rate in (1.0, 0.1):
         runtime.configure(SimpleNamespace(**SETTINGS))
         runtime.set_seed(1)
         options = {"activation": "relu", "dropout": 0.0, "l2": 0.0, "batch_norm": False}
-        options |= {"weights": str(tmp_path / "backbone.weights.h5"), "frozen": 0}
+        options |= {"weights": small_weights, "frozen": 0}
         model = building.build("inception_v3", 32, 2, **options)
         before = [variable.numpy() for variable in model.trainable_variables]
         how = {"optimizer": "sgd", "learning_rate": 1e-3, "backbone_rate": rate, "epochs": 1}
