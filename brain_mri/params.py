@@ -174,6 +174,7 @@ class Train(Section):
     schedule: Literal["constant", "cosine", "reduce_on_plateau"]
     warmup: Share
     early_stopping: Count
+    keep: Literal["best", "last"]
     label_smoothing: Share
     augment: Augment
     mirror_answers: bool

@@ -734,8 +734,8 @@ RESULTS = [
           _cell("file", "../../../elsewhere/1.png"), f"report {MAPS}/index.csv"),
     Fault("heat map cut", f"ends: 000.png {DAMAGED}", _cut(0.5),
           f"report {MAPS}/000.png"),
-    Fault("history without a best epoch", f"ends: model_1.csv {DAMAGED}, it has not one best",
-          _table(lambda table: table.assign(best="False")), "report reports/history/model_1.csv"),
+    Fault("history without a kept epoch", f"ends: model_1.csv {DAMAGED}, it has not one kept",
+          _table(lambda table: table.assign(kept="False")), "report reports/history/model_1.csv"),
 ]  # fmt: skip
 
 

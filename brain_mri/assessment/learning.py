@@ -38,7 +38,7 @@ def reading(history: pd.DataFrame) -> list[str]:
     Parameters
     ----------
     history : DataFrame
-        One row per epoch: ``loss``, ``accuracy``, ``val_loss``, ``val_accuracy``, ``best`` (bool).
+        One row per epoch: ``loss``, ``accuracy``, ``val_loss``, ``val_accuracy``.
 
     Returns
     -------
@@ -64,7 +64,7 @@ def reading(history: pd.DataFrame) -> list[str]:
         return ["still_improving"]
     error = 1 - history[["accuracy", "val_accuracy"]].max(axis=1).to_numpy()
     gap = (history["accuracy"] - history["val_accuracy"]).to_numpy()
-    best = int(history["best"].to_numpy().argmax())
+    best = int(val_loss.argmin())
     too_low = _falls_slowly(loss) and error[-1] > HIGH_ERROR
     stuck = _is_stuck(error) and not too_low
     found = {

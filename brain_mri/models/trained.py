@@ -23,7 +23,7 @@ class Trained:
     Attributes
     ----------
     model : keras.Model
-        With the weights of its best epoch.
+        With the weights of the epoch that is kept.
     history, signals : DataFrame
     seconds : float
         See :func:`brain_mri.models.training.fit` for these.
@@ -49,7 +49,7 @@ class Trained:
             resumed = f", resumed in epoch {len(kept.facts['rows']) + 1}"
         return (
             f"{self.record['images']['training']} images, {len(self.history)} epochs{resumed}, "
-            f"best {self.record['best_epoch']}, "
+            f"kept {self.record['kept_epoch']}, "
             f"validation accuracy {self.record['val_accuracy']:.3f}"
         )
 
@@ -110,7 +110,7 @@ def train(
             progress=None if worker else name,
             checkpoint=checkpoint,
         )
-    best = history[history["best"]].iloc[0]
+    kept = history[history["kept"]].iloc[0]
     record = {
         "architecture": settings.architecture,
         "activation": settings.activation,
@@ -123,9 +123,9 @@ def train(
         "updates": int(signals["step"].iloc[-1]),
         "epochs": len(history),
         "seen": len(history) * epoch_length(len(training.labels), settings),
-        "best_epoch": int(best["epoch"]),
-        "val_loss": float(best["val_loss"]),
-        "val_accuracy": float(best["val_accuracy"]),
+        "kept_epoch": int(kept["epoch"]),
+        "val_loss": float(kept["val_loss"]),
+        "val_accuracy": float(kept["val_accuracy"]),
         "parameters": files.count_parameters(model),
         "replicas": replicas,
         **taken,

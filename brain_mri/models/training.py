@@ -73,11 +73,11 @@ def fit(
     progress: str | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, float]:
-    """Train a model and leave it with the weights of its best epoch.
+    """Train a model and leave it with the weights of its best epoch, or of its last.
 
-    The best epoch is the first with the lowest validation loss. With pretrained weights and
-    ``fine_tune_epochs``, the head is trained first and then, from its best epoch, the top of the
-    backbone with it.
+    The best epoch is the first with the lowest validation loss; ``keep`` says which of the two is
+    kept. With pretrained weights and ``fine_tune_epochs``, the head is trained first and then, from
+    the epoch that is kept, the top of the backbone with it.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def fit(
     -------
     history : DataFrame
         One row per epoch: ``epoch`` (from 1), ``loss``, ``accuracy``, ``val_loss``,
-        ``val_accuracy``, ``learning_rate``, ``best`` (whether its weights were kept).
+        ``val_accuracy``, ``learning_rate``, ``kept`` (whether its weights were kept).
     signals : DataFrame
         See :meth:`brain_mri.models.signals.Probe.table`.
     seconds : float
@@ -116,7 +116,7 @@ def fit(
                 run.epochs("training", settings.epochs, settings.learning_rate, bar)
             if settings.fine_tune_epochs:
                 if run.resumes != "fine tuning":
-                    run.return_to_best()
+                    run.return_to_kept()
                 unfreeze_top(model, settings.fine_tune_layers)
                 rate = settings.learning_rate * FINE_TUNING_FACTOR
                 run.epochs("fine tuning", settings.fine_tune_epochs, rate, bar)
@@ -136,7 +136,7 @@ def _momentum(model: keras.Model) -> Iterator[tf.Variable]:
 
 
 class Run:
-    """The state between epochs: weights, history, signals, and the best epoch so far.
+    """The state between epochs: weights, history, signals, and the epoch that is kept so far.
 
     The parameters are those of :func:`fit`.
     """
@@ -150,17 +150,13 @@ class Run:
         self.probe = Probe(model)
         self.probe_steps = probe_steps(self.total_updates)
         self.rows: list[dict] = []
-        self.best_epoch, self.best_weights = 0, None
+        self.kept_epoch, self.kept_weights = 0, None
         self.start = perf_counter()
         self.resumes = checkpoint.facts["phase"] if checkpoint and checkpoint.facts else None
 
     @property
     def _updates(self) -> int:
         return len(self.rows) * self.epoch_updates
-
-    @property
-    def _best_loss(self) -> float:
-        return self.rows[self.best_epoch - 1]["val_loss"] if self.best_epoch else np.inf
 
     def seconds(self) -> float:
         """Give the seconds spent, the time before an interruption included."""
@@ -184,10 +180,10 @@ class Run:
             bar.set_postfix(epoch=epoch, val_loss=f"{row['val_loss']:.3f}")
             if not np.isfinite(row["loss"] + row["val_loss"]):
                 return
-            if row["val_loss"] < self._best_loss:
-                self.best_epoch = epoch
-                self.best_weights = self.model.get_weights()
-            waited = epoch - max(self.best_epoch, before)
+            best_epoch = min(self.rows, key=lambda row: row["val_loss"])["epoch"]
+            if settings.keep == "last" or best_epoch == epoch:
+                self.kept_epoch, self.kept_weights = epoch, self.model.get_weights()
+            waited = epoch - max(best_epoch, before)
             if settings.early_stopping and waited >= settings.early_stopping:
                 return
             if settings.schedule == "reduce_on_plateau" and waited and not waited % PLATEAU_EPOCHS:
@@ -220,14 +216,14 @@ class Run:
             {
                 **_numbered("model", [v.numpy() for v in self.model.variables]),
                 **_numbered("optimizer", [v.numpy() for v in optimizer.variables]),
-                **_numbered("best", self.best_weights or []),
+                **_numbered("kept", self.kept_weights or []),
             },
             {
                 "phase": phase,
                 "before": before,
                 "rows": self.rows,
                 "signals": self.probe.rows,
-                "best_epoch": self.best_epoch,
+                "kept_epoch": self.kept_epoch,
                 "seconds": self.seconds(),
             },
         )
@@ -239,10 +235,10 @@ class Run:
             for place, variable in enumerate(variables):
                 variable.assign(arrays[f"{name}-{place}"])
         self.rows, self.probe.rows = facts["rows"], facts["signals"]
-        self.best_epoch = facts["best_epoch"]
-        if self.best_epoch:
+        self.kept_epoch = facts["kept_epoch"]
+        if self.kept_epoch:
             count = len(self.model.get_weights())
-            self.best_weights = [arrays[f"best-{place}"] for place in range(count)]
+            self.kept_weights = [arrays[f"kept-{place}"] for place in range(count)]
         self.start -= facts["seconds"]
         return facts["before"]
 
@@ -285,25 +281,25 @@ class Run:
             self.momentum.assign(1 - len(batch) / seen)
             self.step(self.examples, batch, True)
 
-    def return_to_best(self) -> None:
-        """Give the model the weights of its best epoch; raises as :func:`fit` does."""
-        if self.best_weights is None:
+    def return_to_kept(self) -> None:
+        """Give the model the weights of the epoch that is kept; raises as :func:`fit` does."""
+        if self.kept_weights is None:
             raise InputError(
                 "the loss was not finite in the first epoch; "
                 f"{self.settings.key('learning_rate')} is {self.settings.learning_rate}, try a "
                 "lower one."
             )
-        self.model.set_weights(self.best_weights)
+        self.model.set_weights(self.kept_weights)
 
     def finish(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Return to the best epoch; give history and signals as :func:`fit` does."""
+        """Return to the epoch that is kept; give history and signals as :func:`fit` does."""
         signals = self.probe.table()
         if signals["step"].iloc[-1] < self._updates:  # stopped early
             self.probe.measure(self._updates, self.step)
             signals = self.probe.table()
-        self.return_to_best()
+        self.return_to_kept()
         history = pd.DataFrame(self.rows)
-        return history.assign(best=history["epoch"] == self.best_epoch), signals
+        return history.assign(kept=history["epoch"] == self.kept_epoch), signals
 
 
 def _numbered(name: str, arrays: list[np.ndarray]) -> dict[str, np.ndarray]:

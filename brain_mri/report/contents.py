@@ -15,7 +15,7 @@ from brain_mri.report.reading import Reports
 STANDINGS = {"higher": "ahead", "lower": "behind", "undecided": "open"}  # by verdict
 # What training.json tells of a model and its training. The rest tells of the machine and software.
 TRAINING = {"architecture", "activation", "data", "images", "class_counts", "seed", "updates"}
-TRAINING |= {"epochs", "seen", "best_epoch", "val_loss", "val_accuracy", "parameters"}
+TRAINING |= {"epochs", "seen", "kept_epoch", "val_loss", "val_accuracy", "parameters"}
 
 
 def patients_known(audit: dict) -> str:
@@ -153,7 +153,7 @@ def split_counts(splits: pd.DataFrame) -> dict[str, dict[str, int]]:
 def learning_facts(history: pd.DataFrame) -> dict[str, float | int]:
     """Give the numbers that a reading of learning curves speaks of, from ``history.csv``."""
     first, last = history.iloc[0], history.iloc[-1]
-    best = history[history["best"]].iloc[0]
+    best = history.loc[history["val_loss"].idxmin()]
     rises = history["loss"].diff().iloc[1:] > 0
     return {
         "epochs": len(history),

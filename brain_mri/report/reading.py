@@ -83,7 +83,7 @@ class Reports:
 
     @cached_property
     def histories(self) -> dict[str, pd.DataFrame]:
-        """Loss and accuracy of each model: one row per epoch, one of them the ``best``."""
+        """Loss and accuracy of each model: one row per epoch, one of them ``kept``."""
         return {name: self._history(self.folder / f"history/{name}.csv") for name in self.models}
 
     @cached_property
@@ -119,9 +119,9 @@ class Reports:
         }
 
     def _history(self, path: Path) -> pd.DataFrame:
-        table = read_table(path, ["best"], numbers=HISTORY)
-        if not pd.api.types.is_bool_dtype(table["best"]) or table["best"].sum() != 1:
-            raise damaged(path, "it has not one best epoch")
+        table = read_table(path, ["kept"], numbers=HISTORY)
+        if not pd.api.types.is_bool_dtype(table["kept"]) or table["kept"].sum() != 1:
+            raise damaged(path, "it has not one kept epoch")
         return table
 
     def _signals(self, path: Path) -> pd.DataFrame:

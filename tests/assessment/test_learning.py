@@ -32,7 +32,6 @@ def history(loss, accuracy, val_loss, val_accuracy):
     table = pd.DataFrame(
         {name: np.broadcast_to(column, epochs) for name, column in columns.items()}
     )
-    table["best"] = table["val_loss"] == table["val_loss"].min()
     return table.assign(epoch=np.arange(1, epochs + 1), learning_rate=0.001)
 
 

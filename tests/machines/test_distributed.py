@@ -185,8 +185,8 @@ def whole(tmp_path_factory):
 
 def test_workers_that_share_a_folder_write_everything_once(whole):
     folder, (chief, other) = whole
-    assert chief[0].startswith("train@model_4: 41 images, 6 epochs, best ")
-    assert other[0].startswith("train@model_4, worker 1: 41 images, 6 epochs, best ")
+    assert chief[0].startswith("train@model_4: 41 images, 6 epochs, kept ")
+    assert other[0].startswith("train@model_4, worker 1: 41 images, 6 epochs, kept ")
     tables = {f"reports/{kind}/model_4.csv" for kind in ("history", "layers", "signals")}
     expected = {"models/model_4.keras", "reports/training/model_4.json"} | tables
     assert files(folder).keys() == expected

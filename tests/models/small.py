@@ -22,6 +22,7 @@ SETTINGS = {
     "optimizer": "adam",
     "schedule": "constant",
     "early_stopping": 0,
+    "keep": "best",
     "weight_decay": 0.0,
     "warmup": 0.0,
     "label_smoothing": 0.0,

@@ -73,7 +73,8 @@ def assert_same(one, other):
         {"architecture": "model_1"},
         {"schedule": "reduce_on_plateau", "learning_rate": 0.02},
         {"schedule": "cosine", "optimizer": "adamw"},
-        {"augment": CHANGES, "label_smoothing": 0.1, "schedule": "cosine", "warmup": 0.2},
+        {"augment": CHANGES, "label_smoothing": 0.1, "schedule": "cosine", "warmup": 0.2}
+        | {"keep": "last"},
         {"early_stopping": 2, "learning_rate": 1e-12, "optimizer": "rmsprop"},
         pytest.param(
             {"steps_per_epoch": 4, "optimizer": "sgd", "precision": "mixed_bfloat16"},

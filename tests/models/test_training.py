@@ -1,5 +1,6 @@
-"""Training learns, repeats to the byte, keeps its best epoch and stops when told."""
+"""Training learns, repeats to the byte, keeps the epoch that it should and stops when told."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import keras
@@ -24,14 +25,15 @@ def examples(tmp_path):
     return write_examples(tmp_path / "set", 42, noise=80, brighter=120)
 
 
-def trained(examples, **changes):
+def trained(examples, validation=None, **changes):
     runtime.configure(SimpleNamespace(**SETTINGS))
     runtime.set_seed(1)
     model = building.build(
         "model_4", 32, 2, activation="relu", dropout=0.5, l2=0.0, batch_norm=False
     )
     settings = SimpleNamespace(**SETTINGS | changes)
-    history, signals, _ = training.fit(model, examples, examples, settings, seed=1)
+    validation = validation or examples
+    history, signals, _ = training.fit(model, examples, validation, settings, seed=1)
     # What is measured during training: the state before any update, and the last.
     assert signals["step"].iloc[0] == 0
     assert signals["step"].iloc[-1] == len(history) * (settings.steps_per_epoch or 6)
@@ -59,7 +61,7 @@ def test_a_label_is_its_classs_place_in_the_parameters(examples):
 
 def test_the_best_epoch_is_kept(examples):
     model, history = trained(examples, epochs=4, learning_rate=0.02)
-    best = history[history["best"]]
+    best = history[history["kept"]]
     assert len(best) == 1
     assert best["val_loss"].iloc[0] == history["val_loss"].min()
     logits = inference.predict(inference.forward(model), examples.images, 16)
@@ -67,10 +69,21 @@ def test_the_best_epoch_is_kept(examples):
     assert loss == pytest.approx(history["val_loss"].min(), rel=1e-4)
 
 
+def test_the_last_epoch_is_kept_where_asked(examples):
+    """Also where validation, here with the other class's labels, gets worse and worse."""
+    swapped = replace(examples, labels=1 - examples.labels)
+    model, history = trained(examples, swapped, epochs=5, keep="last")
+    assert list(history["kept"]) == [False] * 4 + [True]
+    assert history["val_loss"].iloc[-1] > history["val_loss"].min()
+    logits = inference.predict(inference.forward(model), examples.images, 16)
+    loss = inference.cross_entropy(logits, swapped.labels)
+    assert loss == pytest.approx(history["val_loss"].iloc[-1], rel=1e-4)
+
+
 def test_early_stopping_waits_its_number_of_epochs(examples):
     # A rate so small that nothing gets better beyond float32's digits.
     _, history = trained(examples, epochs=9, early_stopping=2, learning_rate=1e-12)
-    assert len(history) == int(history.loc[history["best"], "epoch"].iloc[0]) + 2
+    assert len(history) == int(history.loc[history["kept"], "epoch"].iloc[0]) + 2
 
 
 def test_the_learning_rate_follows_its_schedule(examples):

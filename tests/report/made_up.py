@@ -252,7 +252,7 @@ def write_model(
             "val_loss": 0.6 + ((epochs - best) / 10.0) ** 2,
             "val_accuracy": 0.7 - loss / 4,
             "learning_rate": 0.001,
-            "best": epochs == best,
+            "kept": epochs == best,
         }
     )
     write_table(reports / f"history/{name}.csv", history)
@@ -270,7 +270,7 @@ def write_model(
         "class_counts": dict.fromkeys(classes, 560 // len(classes)),
         "epochs": len(epochs),
         "seen": 560 * len(epochs),
-        "best_epoch": best,
+        "kept_epoch": best,
         "val_loss": 0.612,
         "val_accuracy": 0.7,
         "parameters": {"total": total, "trainable": total},

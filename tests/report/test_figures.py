@@ -133,7 +133,7 @@ def history():
             "accuracy": [0.3, 0.5, 0.6],
             "val_loss": [1.3, 0.9, 1.1],
             "val_accuracy": [0.4, 0.6, 0.5],
-            "best": [False, True, False],
+            "kept": [False, True, False],
         }
     )
 
@@ -236,21 +236,21 @@ def test_a_confusion_matrix_of_many_classes_keeps_room_for_each():
     assert float(re.search(r'width="([\d.]+)pt"', svg)[1]) > 20 * 0.44 * 72
 
 
-def test_learning_curves_mark_the_best_epoch(history):
-    assert "best epoch: 2" in texts(learning_curves(history, ENGLISH))
+def test_learning_curves_mark_the_epoch_that_is_kept(history):
+    assert "kept epoch: 2" in texts(learning_curves(history, ENGLISH))
 
 
 def test_learning_curves_of_a_run_that_ended_in_nan_are_drawn(history):
     history.loc[2, ["loss", "val_loss"]] = [float("nan"), float("inf")]
-    assert "best epoch: 2" in texts(learning_curves(history, ENGLISH))
+    assert "kept epoch: 2" in texts(learning_curves(history, ENGLISH))
 
 
 def test_learning_curves_of_one_epoch_and_of_nothing_but_nan_are_drawn(history):
-    one = history.head(1).assign(best=True)
+    one = history.head(1).assign(kept=True)
     assert texts(learning_curves(one, ENGLISH)).count("1") >= 1
     empty = one.assign(loss=np.nan, val_loss=np.nan, accuracy=np.nan, val_accuracy=np.nan)
-    found = texts(learning_curves(empty.assign(best=False), ENGLISH))
-    assert not any("best" in text for text in found)
+    found = texts(learning_curves(empty.assign(kept=False), ENGLISH))
+    assert not any("kept" in text for text in found)
 
 
 def test_roc_curves_tell_each_area_and_leave_out_a_class_that_has_none(roc):

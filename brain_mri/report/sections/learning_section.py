@@ -25,7 +25,7 @@ def content(reports: Reports) -> dict:
 
 
 def learning_curves(history: pd.DataFrame, words: Words) -> str:
-    """Draw loss and accuracy by epoch, in training and validation; the best epoch is marked.
+    """Draw loss and accuracy by epoch, in training and validation; the kept epoch is marked.
 
     Parameters
     ----------
@@ -44,9 +44,9 @@ def learning_curves(history: pd.DataFrame, words: Words) -> str:
                 axes.plot(
                     history["epoch"], history[column], **look, markersize=3.5, label=words[name]
                 )
-            for best in history.loc[history["best"], "epoch"]:
-                label = words["best"].format(best)
-                axes.axvline(best, color="#555555", linestyle=":", label=label)
+            for kept in history.loc[history["kept"], "epoch"]:
+                label = words["kept"].format(kept)
+                axes.axvline(kept, color="#555555", linestyle=":", label=label)
             axes.set_title(words[measure])
             axes.grid(axis="y")
             number_ticks(axes.yaxis, words)
