@@ -170,7 +170,7 @@ def measure(command: list[str], folder: Path, limit_mb: int) -> dict:
     """Run Python with these arguments; exit if it fails or takes too much memory."""
     start, used = perf_counter(), cpu_seconds()
     running = limited(command, folder, limit_mb)
-    own, data, mapped = peaks(running, memory_mb, limit_mb, " ".join(command), pause=0.2)
+    own, data, mapped = peaks(running, memory_mb, limit_mb, " ".join(command), pause=0.05)
     return {
         "seconds": round(perf_counter() - start),
         "cpu_seconds": round(cpu_seconds() - used),

@@ -24,8 +24,10 @@ from tests.models.small import SETTINGS
 if sys.platform == "linux":  # RLIMIT_DATA and /proc are Linux's
     BENCHMARK = runpy.run_path(str(ROOT / "benchmarks/large_set.py"))
     measure = BENCHMARK["measure"]
-SIDE, COUNT = 256, 6100  # pixels and images of the large set: 400 MB
-MORE_MB = 200  # than for a small set, that a stage may need for the large one
+SIDE, COUNT = 256, 9200  # pixels and images of the large set: 600 MB
+# Than for a small set, that a stage may need for the large one. TensorFlow's own need differs by
+# 150 MB from run to run, and by more where a machine has it take other kernels.
+MORE_MB = 400
 
 
 def write_set(folder: Path, count: int) -> None:
@@ -56,7 +58,7 @@ def write_set(folder: Path, count: int) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_DATA is Linux's")
-def test_a_set_of_400_mb_needs_little_more_memory_than_a_small_one(tmp_path):
+def test_a_set_of_600_mb_needs_little_more_memory_than_a_small_one(tmp_path):
     """Under a limit that the kernel keeps, and that to load the set would break."""
     small, large = tmp_path / "small", tmp_path / "large"
     write_set(small, 80)
