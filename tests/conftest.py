@@ -253,6 +253,21 @@ def project(reproduced, tmp_path):
     return reproduced.copy(tmp_path / "my project é")
 
 
+@pytest.fixture(scope="module")
+def browser():
+    """Give the system's Chromium; Playwright brings none of its own."""
+    from playwright.sync_api import sync_playwright  # which most tests do without
+
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next(filter(None, map(shutil.which, names)), None)
+    if not found:
+        pytest.skip(f"no browser: none of {', '.join(names)} is installed (.ci/run installs one)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
 @pytest.fixture
 def small_backbone(monkeypatch):
     """Let a network of four layers stand for InceptionV3's, which takes a minute to train.

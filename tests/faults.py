@@ -739,6 +739,71 @@ RESULTS = [
 ]  # fmt: skip
 
 
+def _many(path: Path) -> None:
+    rows = "\n".join(f"Testing/a/{number}.png,0.5,0.5" for number in range(100_000))
+    path.write_text(f"path,a,b\n{rows}\n", encoding="utf-8")
+
+
+def _again(table: pd.DataFrame) -> pd.DataFrame:
+    return pd.concat([table, table.iloc[[3]]])
+
+
+# Answers of somebody else's model, on the classes a and b: `make` takes the path of a good file.
+JUDGED = [
+    Fault("answers on other images",
+          "ends: of other images: 1 of its 60 paths are not in Testing, first 'Testing/x/9.png'",
+          _cell("path", "Testing/x/9.png")),
+    Fault("answers on images of Training", "ends: of other images: 1 of its 60 paths are not in",
+          _cell("path", "Training/a/0.png")),
+    Fault("100,000 answers on other images", "ends: of other images", _many),
+    Fault("an image answered twice", "ends: answers 'Testing/", _table(_again)),
+    Fault("probabilities that do not add up to 1",
+          "ends: probabilities that do not add up to 1 in 1 of 60 rows", _cell("a", "1.5")),
+    Fault("percent for probabilities",
+          "ends: probabilities that do not add up to 1 in 60 of 60 rows",
+          _table(lambda table: table.assign(a="99.5", b="0.5"))),
+    Fault("a negative probability", "ends: has a negative probability in 1 of 60 rows",
+          _table(lambda table: table.assign(a=["1.5", *table["a"][1:]],
+                                            b=["-0.5", *table["b"][1:]]))),
+    Fault("NaN for a probability", "ends: has what is no number in 1 of 60 rows",
+          _cell("b", "nan")),
+    Fault("no probability", "ends: has what is no number in 1 of 60 rows", _cell("b", "")),
+    Fault("text for a probability", "ends: has what is no number in 1 of 60 rows",
+          _cell("b", "high")),
+    Fault("an infinite probability", "ends: has what is no number in 1 of 60 rows",
+          _cell("b", "inf")),
+    Fault("a class missing", "ends: lacks b; it has 'path', 'a'",
+          _table(lambda table: table.drop(columns="b"))),
+    Fault("a class under a name that no parameter explains", "ends: lacks b; it has 'path', 'a'",
+          _table(lambda table: table.rename(columns={"b": "bee"}))),
+    Fault("two columns for a class", "ends: has two columns for b",
+          _table(lambda table: table.assign(B=table["b"]))),
+    Fault("no column of paths", "ends: lacks path; it has 'image', 'a', 'b'",
+          _table(lambda table: table.rename(columns={"path": "image"}))),
+    Fault("a header and no answer", "ends: holds no answer", _text("path,a,b\n")),
+    Fault("an empty file", "ends: is no table in CSV", _text("")),
+    Fault("a row with a cell too many", "ends: is no table in CSV",
+          _text("path,a,b\nTesting/a/0.png,0.5,0.5,0\n")),
+    Fault("bytes that are no text", "ends: is no table in CSV",
+          lambda path: path.write_bytes(bytes(range(256)) * 9)),
+    Fault("the name of one of our models", "ends: needs another name",
+          lambda path: path.rename(path.with_name("good.csv"))),
+    Fault("a name that is no word", "ends: needs another name",
+          lambda path: path.rename(path.with_name("a b.csv"))),
+    Fault("no file of answers", "ends: has no file of answers", os.unlink),
+    Fault("images without an answer",
+          "accepted; all figures, and what stands beside, are on the others, and both are counted",
+          _table(lambda table: table.iloc[:-20])),
+    Fault("columns and rows in another order, and columns more", "accepted",
+          _table(lambda table: table.iloc[::-1, ::-1].assign(group="1", predicted="a"))),
+    Fault("probabilities that were rounded", "accepted; they are brought to a sum of 1",
+          _table(lambda table: table.assign(
+              **{name: [f"{float(p):.2f}" for p in table[name]] for name in "ab"}))),
+    Fault("a mark of UTF-8 at the start", "accepted",
+          lambda path: path.write_text(path.read_text("utf-8"), "utf-8-sig")),
+]  # fmt: skip
+
+
 def _keras(path: Path, hostile: bool = False) -> None:
     """Write a model, or one that writes a file `ran` beside it when its code is run."""
     import keras  # TensorFlow takes seconds to load, and the table does without
@@ -876,6 +941,7 @@ SECTIONS = {
     "Data set": DATASETS,
     "params.yaml": PARAMETERS,
     "What a stage wrote, edited before another reads it": RESULTS,
+    "Answers of other people's models, for the study judge": JUDGED,
     "Model and weights files; before, a model's digest has to match dvc.lock": MODELS,
 }
 

@@ -10,6 +10,7 @@ import pandas as pd
 from brain_mri.assessment.answers import Answers, Images, figures, headline
 from brain_mri.assessment.baselines import answers_of, features_of
 from brain_mri.assessment.replicates import student
+from brain_mri.assessment.suspects import with_origins
 from brain_mri.storage import ImageSet, read_images
 
 COMPARED = ("accuracy", "macro_f1")  # of validation and test
@@ -205,10 +206,7 @@ def best_on_validation(table: pd.DataFrame) -> str:
 def index_of(folds: list[Fold], patients: pd.DataFrame) -> pd.DataFrame:
     """Give the indices of all test sets in one, with what the patients' table adds of origins."""
     index = pd.concat([fold.index for fold in folds], ignore_index=True)
-    if "origin_label" in patients:
-        labels = index["source"].map(patients.set_index("path")["origin_label"])
-        index["origin_label"] = labels.fillna("")
-    return index
+    return with_origins(index, patients)
 
 
 def metrics(found: dict) -> dict[str, dict[str, float]]:

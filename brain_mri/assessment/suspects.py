@@ -53,6 +53,14 @@ def rank(images: Images, answers: Answers, index: pd.DataFrame) -> pd.DataFrame:
     return table.reset_index(drop=True)
 
 
+def with_origins(index: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
+    """Add to an index of an image set what the patients' table says of origins, where it does."""
+    if "origin_label" not in patients:
+        return index
+    labels = index["source"].map(patients.set_index("path")["origin_label"])
+    return index.assign(origin_label=labels.fillna(""))
+
+
 def others(table: pd.DataFrame, index: pd.DataFrame) -> np.ndarray:
     """Tell which images of an index are no suspects, (n,) bool."""
     return ~index["source"].isin(table.loc[table["suspect"], "path"]).to_numpy()

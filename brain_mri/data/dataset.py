@@ -106,8 +106,8 @@ def _alike(wanted: str, names: list[str]) -> str:
 
 def _listed(names: list[str]) -> str:
     """List names; what does not print, such as a no-break space, is shown by its code."""
-    shown = ", ".join(map(repr, names[:MOST_NAMES])) or "nothing"
-    return shown + (f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else "")
+    listed = ", ".join(map(repr, names[:MOST_NAMES])) or "nothing"
+    return listed + (f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else "")
 
 
 def beside_splits(folder: str | Path) -> dict[str, int]:
@@ -122,7 +122,7 @@ def beside_splits(folder: str | Path) -> dict[str, int]:
         if name not in (*SPLITS, TRUTH, PATIENTS):
             path = folder / name
             own = path.is_dir() and not path.is_symlink()  # a link may lead anywhere
-            counts[_shown(name)] = sum(1 for _ in _walk(path)) if own else 1
+            counts[shown(name)] = sum(1 for _ in walk(path)) if own else 1
     return counts
 
 
@@ -138,16 +138,15 @@ def require_trackable(folder: str | Path) -> None:
 
     It stops at a link that leads nowhere or a name that is not UTF-8, and waits forever on a pipe.
     """
-    for path, problem in _walk(Path(folder)):
-        shown = _shown(path)
+    for path, problem in walk(Path(folder)):
         if problem is None and not os.access(path, os.R_OK):
             problem = "unreadable: permission denied"
         if problem is None and not _is_utf8(path):
             problem = NOT_UTF8
         if problem not in (None, LINKED_FOLDER):
             raise InputError(
-                f"DVC cannot read '{shown}' ({problem}), and without it none of the data set; "
-                "move it out of the folder."
+                f"DVC cannot read '{shown(path)}' ({problem}), and without it none of the data "
+                "set; move it out of the folder."
             )
 
 
@@ -166,7 +165,7 @@ def list_files(folder: str | Path) -> pd.DataFrame:
     files = []
     for split in SPLITS:
         for path, problem in sorted(
-            _walk(folder / split), key=lambda found: found[0].relative_to(folder).parts
+            walk(folder / split), key=lambda found: found[0].relative_to(folder).parts
         ):
             parts = path.relative_to(folder).parts
             if problem is None and len(parts) < 3:
@@ -175,8 +174,8 @@ def list_files(folder: str | Path) -> pd.DataFrame:
                 problem = NOT_UTF8
             if problem is None and re.search(CONTROL, "/".join(parts)):
                 problem = "its name holds a line break or another control character"
-            class_name = same_text(_shown(parts[1])) if len(parts) > 2 else None
-            files.append((_shown("/".join(parts)), split, class_name, problem))
+            class_name = same_text(shown(parts[1])) if len(parts) > 2 else None
+            files.append((shown("/".join(parts)), split, class_name, problem))
     return pd.DataFrame(files, columns=["path", "split", "class", "refused"], dtype=object)
 
 
@@ -222,7 +221,7 @@ def require_same_files(manifest: pd.DataFrame, folder: str | Path, path: str | P
         )
 
 
-def _walk(top: Path) -> Iterator[tuple[Path, str | None]]:
+def walk(top: Path) -> Iterator[tuple[Path, str | None]]:
     """Yield every file below a folder, with why it cannot be read, None where it may be."""
     waiting = [top]
     while waiting:
@@ -265,7 +264,7 @@ def _is_utf8(path: Path) -> bool:
     return True
 
 
-def _shown(path: str | Path) -> str:
+def shown(path: str | Path) -> str:
     """Give a path as text that any file and any terminal can hold."""
     text = os.fsencode(path).decode(errors="backslashreplace")
     return re.sub(CONTROL, lambda found: f"\\x{ord(found[0]):02x}", text)

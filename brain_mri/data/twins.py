@@ -86,8 +86,9 @@ def find_twins(
     folder: Path | None = None,
     exact: int = EXACT,
     nearest: int = NEAREST,
+    asked: int | None = None,
 ) -> Twins:
-    """Compare all slices with all.
+    """Compare all slices with all, or the first few with all.
 
     The fingerprints (8 KiB a slice) and levels of their pyramids (10 KiB a slice) lie in files
     that all processes map; memory holds one tile of the comparison a process, in the eight
@@ -111,6 +112,9 @@ def find_twins(
         in a view, each in all orientations that correlate. A cluster may be larger than this, and
         its slices each other's nearest: so the first slice of every such cluster is registered to
         all that are proposed.
+    asked : int, optional
+        If given, only the first so many slices are compared with all; in the others, only the same
+        fingerprint is found.
 
     Returns
     -------
@@ -134,8 +138,9 @@ def find_twins(
             parts = apply(partial(_find_pairs, folder=Path(files), chunk=chunk), rows)
             return _likest([found, *parts])
 
-        found = compare(np.arange(count), None if count <= exact else nearest)
-        compared = np.full(count, count <= exact)
+        first_rows = np.flatnonzero(firsts < (count if asked is None else asked))
+        found = compare(first_rows, None if count <= exact else nearest)
+        compared = np.full(count, count <= exact or asked is not None)
         while len(large := _firsts_of_large(cluster(count, found.pairs), nearest, compared)):
             found = compare(large, count)
             compared[large] = True

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,10 @@ INSTRUCTIONS = (
 # the first, it has no kernels for bfloat16; with the second, no instructions for it.
 WITHOUT_BFLOAT16 = {"sse41", "avx", "avx2", "avx2_vnni", "avx2_vnni_2"}
 EMULATING_BFLOAT16 = {"avx512_core", "avx512_core_vnni"}
+
+# Linux has it where an NVIDIA card runs with its driver.
+CARD = Path("/proc/driver/nvidia/version")
+HIDDEN = ("", "-1")  # values of CUDA_VISIBLE_DEVICES by which a user keeps cards from TensorFlow
 
 # How the names of environment variables begin by which a user can have TensorFlow, or a library
 # below it, compute in another way. They stay as they are, since there are reasons to set them.
@@ -63,6 +68,9 @@ def configure(settings: params.Model) -> dict:
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
+    if not gpus and CARD.exists() and os.environ.get("CUDA_VISIBLE_DEVICES") not in HIDDEN:
+        said = "this machine has an NVIDIA card that TensorFlow cannot use; `make gpu` installs"
+        print(f"{said} what it needs", file=sys.stderr)
     if precision == "auto":
         precision = "mixed_bfloat16" if _computes_in_bfloat16(gpus) else "float32"
         if not gpus:

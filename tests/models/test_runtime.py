@@ -26,6 +26,23 @@ def configure(monkeypatch):
     configure("float32")
 
 
+@pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="TensorFlow can use it")
+@pytest.mark.parametrize(("hidden", "is_told"), [(None, True), ("0", True), ("-1", False)])
+def test_a_card_that_tensorflow_cannot_use_is_told_of(
+    configure, monkeypatch, tmp_path, capsys, hidden, is_told
+):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if hidden:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
+    monkeypatch.setattr(runtime, "CARD", tmp_path / "version")
+    configure("float32")
+    assert capsys.readouterr().err == ""  # no driver, no card
+    (tmp_path / "version").write_text("NVRM version: NVIDIA UNIX x86_64 Kernel Module", "utf-8")
+    configure("float32")
+    said = "this machine has an NVIDIA card that TensorFlow cannot use; `make gpu` installs what it"
+    assert capsys.readouterr().err == (f"{said} needs\n" if is_told else "")
+
+
 @pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="asks the GPU instead")
 @pytest.mark.skipif(not psutil.LINUX, reason="reads /proc/cpuinfo")
 def test_auto_takes_bfloat16_exactly_where_the_processor_has_instructions_for_it(configure):

@@ -1,7 +1,8 @@
-"""The commands of README and docs/experiments.md, in their order, on small data."""
+"""The commands of README, docs/experiments.md and docs/use.md, in their order, on small data."""
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 import yaml
@@ -10,7 +11,9 @@ from conftest import MODELS, ROOT, commands, stages_run
 from tests.faults import write_dataset
 
 SHARED = ["model_1"]  # the models that share the top-level activation
-SECTIONS = [("Two commands", "README.md"), ("Your own data", "README.md")]
+SECTIONS = [("Two commands", "README.md"), ("Use the model", "README.md")]
+SECTIONS += [("Answers", "docs/use.md"), ("In another clone", "docs/use.md")]
+SECTIONS += [("Without Keras", "docs/use.md"), ("Your own data", "README.md")]
 SECTIONS += [("Experiments", "README.md"), ("One thing at a time", "docs/experiments.md")]
 SKIPPED = "make test"  # these tests
 BACK = "git restore . && dvc checkout"
@@ -81,7 +84,7 @@ def step(project, beginning):
     return said, changed
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/experiments.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/experiments.md", "docs/use.md"])
 def test_every_block_of_a_page_is_run_by_a_test(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     everything = re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
@@ -108,6 +111,14 @@ def test_each_experiment_ends_at_the_commit_that_it_started_from(typed):
             before = [step for step in typed.steps[:n] if step[0] == BACK or "commit" in step[0]]
             assert before[-1][2] == ""
             assert BACK in lines[n:]
+
+
+def test_the_model_that_another_clone_gets_answers_as_this_ones_does(typed):
+    said = [said for line, said, _ in typed.steps if line.startswith("python -m brain_mri.predict")]
+    assert len(said) == 3
+    assert set(said) == {said[0]}
+    best = typed.folder.parent / "best.keras"
+    assert best.read_bytes() == typed.own[Path("models/best.keras")]
 
 
 def test_a_set_of_ones_own_is_benchmarked(typed):

@@ -20,6 +20,11 @@ def test_a_document_prints_what_the_committed_runs_say(document, give):
     assert give() in (ROOT / document).read_text(encoding="utf-8")
 
 
+def test_readmes_picture_is_of_the_committed_runs():
+    picture = runpy.run_path(str(ROOT / "results/readme.py"))["picture"]()
+    assert picture == (ROOT / "docs/published.svg").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("run", "dropped"), [("keep", 0), ("drop", 267), ("patients", 452)]
 )  # twins alone; twins and patients

@@ -1,12 +1,10 @@
 """The report in a browser: nothing broken or fetched, and readable on any screen and on paper."""
 
-import shutil
 from pathlib import Path
 from typing import get_args
 
 import pytest
 from made_up import make_project, run
-from playwright.sync_api import sync_playwright
 
 from brain_mri import params
 from stages import report
@@ -17,19 +15,6 @@ LANGUAGES = get_args(params.Parameters.model_fields["language"].annotation)
 PHONE, DESKTOP, PAPER = 390, 1280, 794  # px; A4 is 210 mm, at 96 px an inch
 LARGEST_PAGE = 5e6  # bytes
 CONTRAST = 4.5  # of text and what is behind it, WCAG 2.2 level AA
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Give the system's Chromium; Playwright brings none of its own."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = next(filter(None, map(shutil.which, names)), None)
-    if not found:
-        pytest.skip(f"no browser: none of {', '.join(names)} is installed (.ci/run installs one)")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
