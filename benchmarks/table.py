@@ -466,6 +466,17 @@ def abstaining() -> str:
     )
 
 
+def app_load() -> str:
+    """Tell how the page holds under load, in a sentence."""
+    [found] = read("app_load").itertuples()
+    return (
+        f"{found.people} people sent {found.requests} slices: {found.lost} were lost and none was "
+        f"another's. The median took {found.median_s:.1f} s and the 95th percentile "
+        f"{found.p95_s:.1f} s; all took {found.all_s:.0f} s. The server held "
+        f"{found.first_mb:.0f} MB after its first answer, {found.last_mb:.0f} MB after its last.\n"
+    )
+
+
 def draw() -> None:
     """Draw training and growth."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
@@ -510,6 +521,7 @@ PARTS = {
         "twin_search_beyond": twin_search_beyond,
     },
     "docs/reliability.md": {"tolerances": tolerances, "load": load},
+    "docs/app.md": {"app_load": app_load},
     "docs/use.md": {"abstaining": abstaining},
     "results/README.md": {"probe": probe},
 }

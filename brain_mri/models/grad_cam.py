@@ -1,5 +1,7 @@
 """Where in a slice the evidence for an answer is: Grad-CAM."""
 
+from functools import lru_cache
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -40,6 +42,7 @@ def grad_cam(model: keras.Model, pixels: np.ndarray, labels: np.ndarray) -> np.n
     return heat / np.maximum(heat.max(axis=(1, 2), keepdims=True), np.finfo(np.float32).tiny)
 
 
+@lru_cache(1)  # the page asks the same model again and again
 def _at_last_maps(model: keras.Model) -> tuple[keras.Model, keras.Model]:
     """Divide a model at its last convolution: images to feature maps, feature maps to logits."""
     logits = model.get_layer("logits").output

@@ -1,10 +1,11 @@
 """The recommended model in one file: what its card says is what the stages before found."""
 
 import json
+import shutil
 
 import pytest
 import yaml
-from conftest import stages_run
+from conftest import Project, stages_run
 
 from brain_mri.data.decoding import file_digest
 
@@ -61,6 +62,21 @@ def test_figures_by_folds_that_cannot_be_read_end_in_a_sentence(project, content
     project.set(select={"folds": "figures.json"})
     ended = project.dvc("repro", "select", succeeds=False)
     assert f"select: {said}" in ended
+
+
+def test_another_clone_gets_the_model_from_the_remote_alone(project, tmp_path):
+    project.dvc("remote", "add", "--default", "shared", str(tmp_path / "shared"))
+    project.dvc("push", "models/best.keras")
+    project.commit("a remote")
+    project.git("tag", "classifier@v1.0.0")
+    shutil.rmtree(project.folder / ".dvc/cache")
+    best = project.folder / "models/best.keras"
+    sent = best.read_bytes()
+    best.unlink()
+    elsewhere = Project(tmp_path / "elsewhere")
+    elsewhere.folder.mkdir()
+    elsewhere.dvc("artifacts", "get", str(project.folder), "classifier", "--out", "got.keras")
+    assert (elsewhere.folder / "got.keras").read_bytes() == sent
 
 
 def test_a_model_that_was_not_trained_is_not_selected(project):
