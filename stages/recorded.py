@@ -41,7 +41,10 @@ def _stages(lock: Path) -> dict:
     try:
         stages = YAML(typ="safe").load(lock.read_text(encoding="utf-8"))["stages"]
         for stage in stages.values():
-            [entry["md5"] + entry["path"] for entry in stage.get("outs", []) + stage["deps"]]
+            [
+                entry["md5"] + entry["path"]
+                for entry in stage.get("outs", []) + stage.get("deps", [])
+            ]
     except Exception:  # whatever the YAML library, or content of another shape, raises
         raise InputError(
             f"{lock} is missing or damaged, so that nothing tells what was trained; `git checkout` "

@@ -52,6 +52,7 @@ VICTIMS = {  # a stage: what is killed, the stage, its DVC or both; and when
     "balance": ("stage", "writes"),
     "evaluate@model_1": ("both", "starts"),
     "compare": ("dvc", "starts"),
+    "select": ("stage", "starts"),
     "report": ("both", "starts"),
 }
 
@@ -152,6 +153,7 @@ COMMANDS = {
     "evaluate": "model_1 --model models/model_1.keras --validation data/prepared/val "
     "--testing data/prepared/test --reports full --pictures full/pictures",
     "compare": f"{SETS} --manifest data/audit/manifest.csv --reports full",
+    "select": f"data/phantom {SETS} --reports reports --models models --output full/best.keras",
     "report": "--reports full",
 }
 ROOM = {"phantom": 200, "check": 0, "train": 300, "evaluate": 40, "report": 300}  # KiB; else 8

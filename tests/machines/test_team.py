@@ -339,7 +339,7 @@ def test_two_branches_that_both_ran_are_merged_and_nothing_is_trained_twice(proj
     assert "CONFLICT (content): Merge conflict in dvc.lock" in said
     assert project.git("diff", "--name-only", "--diff-filter=U") == ""
     said = project.type_in(second)
-    assert stages_run(said) == {"check", "compare", "report"}
+    assert stages_run(said) == {"check", "compare", "select", "report"}
     assert project.git("status", "--short") == ""
     assert json.loads(project.dvc("status", "--json")) == {}
     lock = yaml.safe_load((project.folder / "dvc.lock").read_text(encoding="utf-8"))["stages"]

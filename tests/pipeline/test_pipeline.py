@@ -40,7 +40,7 @@ def test_the_committed_lock_is_that_of_the_committed_code():
 
 def test_repro_runs_every_stage_once_and_then_nothing(reproduced):
     ran = stages_run(reproduced.said)
-    once = {"phantom", "check", "audit", "prepare", "balance", "compare", "report"}
+    once = {"phantom", "check", "audit", "prepare", "balance", "compare", "select", "report"}
     assert ran == once | of("train", MODELS) | of("evaluate", MODELS)
     assert stages_run(reproduced.dvc("repro")) == set()
     assert json.loads(reproduced.dvc("status", "--json")) == {}

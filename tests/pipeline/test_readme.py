@@ -129,7 +129,7 @@ def test_a_set_of_ones_own_is_benchmarked(typed):
 
 def test_the_activation_reaches_the_models_that_share_it_and_no_others(typed):
     said, changed = step(typed, "dvc exp run --name sigmoid")
-    reports = {"compare", "report"}
+    reports = {"compare", "select", "report"}
     assert stages_run(said) == of("train", SHARED) | of("evaluate", SHARED) | reports
     for name in MODELS:
         assert (f"reports/training/{name}.json" in changed) == (name in SHARED)
@@ -143,6 +143,7 @@ def test_a_models_own_parameter_reruns_that_model_alone(typed):
         "train@model_1",
         "evaluate@model_1",
         "compare",
+        "select",
         "report",
     }
 
