@@ -34,7 +34,7 @@ SHOWN = {
     "predict": (
         [],
         "python -m brain_mri.predict models/best.keras data/phantom/Testing "
-        "--output ../answers.csv 2>&1 && head -4 ../answers.csv | cut -d , -f 1,2,4-6",
+        "--output ../answers.csv 2>&1 && head -4 ../answers.csv | cut -c 1-118",
     ),
     "export": (
         [],

@@ -24,6 +24,7 @@ import numpy as np
 from brain_mri.console import ends_in_a_sentence
 from brain_mri.errors import InputError
 from brain_mri.models import exporting, files
+from brain_mri.models.inference import forward
 from brain_mri.storage import read_images, written_aside
 
 MOST = 200  # images compared
@@ -41,13 +42,13 @@ def main() -> None:
     with ends_in_a_sentence("export"):
         model = files.load(arguments.model)
         images = read_images(arguments.images, size=model.input_shape[1])
-        pixels = images.images(range(min(MOST, len(images))))[..., np.newaxis].astype(np.float32)
+        pixels = images.images(range(min(MOST, len(images))))
         in_float32 = exporting.in_float32(model)
         content = exporting.as_tflite(in_float32)
         asked = exporting.tflite_answers(content)
-        own, _ = _answers(lambda image: model(image, training=False).numpy(), pixels)
-        wanted, keras_rate = _answers(lambda x: in_float32(x, training=False).numpy(), pixels)
-        found, lite_rate = _answers(asked, pixels)
+        own, _ = _answers(forward(model, end=model.output), pixels)
+        wanted, keras_rate = _answers(forward(in_float32, end=in_float32.output), pixels)
+        found, lite_rate = _answers(lambda x: asked(x[..., np.newaxis].astype(np.float32)), pixels)
         difference = np.abs(found - wanted).max()
         if difference > CLOSE:
             raise InputError(f"it would answer otherwise, by up to {difference:.2g}: not written")
@@ -65,7 +66,7 @@ def _answers(answer: Callable, pixels: np.ndarray) -> tuple[np.ndarray, float]:
     """Give the probabilities of every image, asked one by one, and images per second."""
     answer(pixels[:1])  # the first one takes longer
     start = perf_counter()
-    found = np.concatenate([answer(image[np.newaxis]) for image in pixels])
+    found = np.concatenate([np.asarray(answer(image[np.newaxis])) for image in pixels])
     return found, len(pixels) / (perf_counter() - start)
 
 

@@ -1,6 +1,8 @@
 """A model in TensorFlow Lite's form, for programs that do without Keras."""
 
+import io
 from collections.abc import Callable
+from contextlib import redirect_stdout
 
 import keras
 import numpy as np
@@ -17,7 +19,8 @@ def in_float32(model: keras.Model) -> keras.Model:
 
 def as_tflite(model: keras.Model) -> bytes:
     """Convert a model of float32 layers; one image at a time goes in."""
-    return tf.lite.TFLiteConverter.from_keras_model(model).convert()
+    with redirect_stdout(io.StringIO()):  # Keras lists every weight
+        return tf.lite.TFLiteConverter.from_keras_model(model).convert()
 
 
 def tflite_answers(content: bytes) -> Callable[[np.ndarray], np.ndarray]:

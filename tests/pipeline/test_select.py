@@ -68,7 +68,7 @@ def test_another_clone_gets_the_model_from_the_remote_alone(project, tmp_path):
     project.dvc("remote", "add", "--default", "shared", str(tmp_path / "shared"))
     project.dvc("push", "models/best.keras")
     project.commit("a remote")
-    project.git("tag", "classifier@v1.0.0")
+    project.git("tag", "--annotate", "classifier@v1.0.0", "--message", "first")
     shutil.rmtree(project.folder / ".dvc/cache")
     best = project.folder / "models/best.keras"
     sent = best.read_bytes()
