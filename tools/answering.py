@@ -11,7 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
+import brain_mri  # noqa: F401  # it tells of packages that are missing
 
+# isort: split
 import numpy as np
 import pandas as pd
 from PIL import Image
