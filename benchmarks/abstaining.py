@@ -38,15 +38,14 @@ def main() -> None:
     rows = []
     for kind, pixels in kinds(slices, generator).items():
         asked = np.stack([resize(one, found.card.image_size) for one in pixels])
-        probabilities, distances, _ = found.measure(classifier.as_set(asked))
-        confidence = probabilities.max(axis=1)
-        reasons = found.reasons(confidence, distances[:, -1])
+        probabilities, distance, _ = found.measure(classifier.as_set(asked))
+        reasons = found.reasons(probabilities, distance)
         rows.append(
             {
                 "set": name,
                 "kind": kind,
                 "images": len(asked),
-                "confident": np.mean(confidence >= found.card.confidence),
+                "confident": np.mean(probabilities.max(axis=1) >= found.card.confidence),
                 "answered": np.mean(reasons == ""),
             }
         )

@@ -38,7 +38,7 @@ SHOWN = {
     ),
     "export": (
         [],
-        "python tools/export.py models/best.keras ../best.tflite data/prepared/test 2> ../said",
+        "python tools/export.py models/best.keras ../best.tflite data/prepared/test 2> /dev/null",
     ),
     "judge": (
         [

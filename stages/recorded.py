@@ -12,8 +12,7 @@ from brain_mri.errors import InputError
 def require_digest(path: str | Path, lock: str | Path) -> None:
     """Raise InputError unless a file is the one that a dvc.lock names as a stage's output."""
     path, lock = Path(path), Path(lock)
-    outs = [out for stage in _stages(lock).values() for out in stage.get("outs", [])]
-    digests = {out["path"]: out["md5"] for out in outs}
+    digests = {name: md5 for outs in _digests(lock, "outs").values() for name, md5 in outs.items()}
     name = Path(os.path.relpath(path, lock.parent)).as_posix()
     if name not in digests:
         raise InputError(f"{lock} does not name {path.as_posix()}; run `dvc repro` to train it")
@@ -28,8 +27,7 @@ def require_digest(path: str | Path, lock: str | Path) -> None:
 
 def trained_with(model: str, lock: str | Path) -> dict[str, dict[str, str]]:
     """Give the digests of the ``code`` and the ``data`` that a model was trained with, by path."""
-    deps = _stages(Path(lock))[f"train@{model}"]["deps"]
-    digests = {dep["path"]: dep["md5"] for dep in deps}
+    digests = _digests(Path(lock), "deps")[f"train@{model}"]
     code = {path for path in digests if path.endswith(".py")}
     return {
         "code": {path: digests[path] for path in sorted(code)},
@@ -37,17 +35,16 @@ def trained_with(model: str, lock: str | Path) -> dict[str, dict[str, str]]:
     }
 
 
-def _stages(lock: Path) -> dict:
+def _digests(lock: Path, kind: str) -> dict[str, dict[str, str]]:
+    """Give, by stage, the digest of each of its ``outs`` or ``deps``, by path."""
     try:
         stages = YAML(typ="safe").load(lock.read_text(encoding="utf-8"))["stages"]
-        for stage in stages.values():
-            [
-                entry["md5"] + entry["path"]
-                for entry in stage.get("outs", []) + stage.get("deps", [])
-            ]
+        return {
+            name: {entry["path"]: entry["md5"] for entry in stage.get(kind, [])}
+            for name, stage in stages.items()
+        }
     except Exception:  # whatever the YAML library, or content of another shape, raises
         raise InputError(
             f"{lock} is missing or damaged, so that nothing tells what was trained; `git checkout` "
             "or `dvc repro` brings it"
         ) from None
-    return stages

@@ -34,10 +34,10 @@ def main() -> None:
         parameters, reports = params.load(), arguments.reports
         compared = read_json(reports / "comparison/figures.json")
         name, classes = compared["recommended"]["model"], parameters.classes
-        record = read_json(reports / f"training/{name}.json")[name]
-        card = card_of(name, parameters, compared, record, trained_with(name, arguments.lock))
         path, folder = arguments.models / f"{name}.keras", arguments.dataset
         require_digest(path, arguments.lock)
+        record = read_json(reports / f"training/{name}.json")[name]
+        card = card_of(name, parameters, compared, record, trained_with(name, arguments.lock))
         runtime.configure(parameters.model(name))
         model = files.load(path)
         folders = arguments.training, arguments.validation, arguments.testing

@@ -13,7 +13,7 @@ from brain_mri.report.sections.calibration_section import reliability
 
 SHORTCUTS = [name for name in REFERENCES if name != LOOK_UP]  # which has a sentence of its own
 MOST_SUSPECTS = 20  # that the page lists
-KINDS = {"with_twin": -0.17, "without_twin": 0.17}  # by how much each is drawn beside its row
+KINDS = {"with_twin": -0.17, "without_twin": 0.17}  # the offset of each from its row
 # What the table of accuracies shows where there is any.
 COLUMNS = ("with_twin", "without_twin", "same_patient", "new_patient")
 COLUMNS += ("known_patient", "unknown_patient")

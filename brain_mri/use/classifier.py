@@ -83,19 +83,22 @@ class Classifier:
         return last_features(self.model)
 
     def measure(self, images: ImageSet) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Give calibrated probabilities (n, classes), and distances and rows (n, k) of the nearest.
+        """Give calibrated probabilities (n, classes), distances (n,), and nearest rows (n, k).
 
-        See :func:`brain_mri.use.nearness.nearest`.
+        A distance is that of the last of the nearest; see :func:`brain_mri.use.nearness.nearest`.
         """
         card = self.card
         probabilities = predict_probabilities(self._logits, images, BATCH, card.mirror_answers)
         if card.temperature is not None:
             probabilities = scale(probabilities, card.temperature)
-        return probabilities, *nearest(predict(self._features, images, BATCH), self.known.features)
+        features = predict(self._features, images, BATCH)
+        distances, rows = nearest(features, self.known.features)
+        return probabilities, distances[:, -1], rows
 
-    def reasons(self, confidence: np.ndarray, distance: np.ndarray) -> np.ndarray:
-        """Tell why the model abstains, (n,) str, empty where it answers."""
-        card, found = self.card, np.full(len(confidence), "", object)
+    def reasons(self, probabilities: np.ndarray, distance: np.ndarray) -> np.ndarray:
+        """Tell why the model abstains, (n,) str, empty where it answers, of what it measured."""
+        card, found = self.card, np.full(len(distance), "", object)
+        confidence = probabilities.max(axis=1)
         for place in np.flatnonzero(confidence < card.confidence):
             found[place] = UNSURE.format(card.confidence, confidence[place])
         for place in np.flatnonzero(distance > card.farthest):
@@ -112,11 +115,11 @@ class Classifier:
         validation, testing : ImageSet
         """
         measured = {"validation": self.measure(validation), "testing": self.measure(testing)}
-        farthest = limit(measured["validation"][1][:, -1], answered)
+        farthest = limit(measured["validation"][1], answered)
         settled = replace(self, card=self.card.model_copy(update={"farthest": farthest}))
         abstains = {
-            name: float((settled.reasons(probabilities.max(axis=1), distances[:, -1]) != "").mean())
-            for name, (probabilities, distances, _) in measured.items()
+            name: float((settled.reasons(probabilities, distance) != "").mean())
+            for name, (probabilities, distance, _) in measured.items()
         }
         return replace(settled, card=settled.card.model_copy(update={"abstains": abstains}))
 
@@ -141,9 +144,8 @@ class Classifier:
             ``similar`` (rows in the training images of the most similar).
         """
         card = self.card
-        probabilities, distances, rows = self.measure(as_set(pixels))
-        confidence, distance = probabilities.max(axis=1), distances[:, -1]
-        reasons = self.reasons(confidence, distance)
+        probabilities, distance, rows = self.measure(as_set(pixels))
+        reasons = self.reasons(probabilities, distance)
         answered = reasons == ""
         predicted = np.array(card.classes, object)[probabilities.argmax(axis=1)]
         return pd.DataFrame(
@@ -152,7 +154,7 @@ class Classifier:
                 "reason": reasons,
                 "predicted": np.where(answered, predicted, ""),
                 "decision": np.where(answered, self._decisions(probabilities), ""),
-                "confidence": confidence,
+                "confidence": probabilities.max(axis=1),
                 **dict(zip(card.classes, probabilities.T, strict=True)),
                 "distance": distance,
                 "seen": self._seen(fingerprints),

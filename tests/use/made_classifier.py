@@ -81,7 +81,7 @@ def write_classifier(folder: Path, **changes) -> Path:
     known = remember(model, training, map(fingerprint, slices))
     corner = decode(write_corner(folder / "corner.png"), 10**6).pixels
     asked = as_set(resize(corner, SIZE)[np.newaxis])
-    far = Classifier(model, card(), known).measure(asked)[1][0, -1]
+    far = Classifier(model, card(), known).measure(asked)[1][0]
     made = card().model_copy(update={"farthest": float(far) / 2} | changes)
     path = folder / "best.keras"
     write(path, Classifier(model, made, known), own)
