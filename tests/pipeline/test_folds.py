@@ -1,8 +1,5 @@
 """Folds together: every image once, by models that never saw it, with labels that may be wrong."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +12,8 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from brain_mri.assessment.references import REFERENCES
 from brain_mri.storage import read_json, write_images, write_table
-from tests.conftest import manifest_of
+from stages import folds
+from tests.conftest import manifest_of, run_here
 
 ROOT = Path(__file__).parents[2]
 CLASSES = ["glioma", "none"]
@@ -88,12 +86,7 @@ def project(tmp_path_factory):
 def run(folder):
     options = ["--data", "data", "--runs", "runs", "--manifest", "manifest.csv"]
     options += ["--patients", "patients.csv", "--output", "out"]
-    subprocess.run(
-        [sys.executable, "-m", "stages.folds", *options],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        check=True,
-    )
+    run_here(folder, folds, *options)
 
 
 def test_every_image_of_every_test_set_is_counted_once(project):

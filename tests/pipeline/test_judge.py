@@ -1,9 +1,6 @@
 """Somebody else's model is put through what ours go through, on the images that it answered."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +13,9 @@ from sklearn.metrics import accuracy_score, brier_score_loss, recall_score
 from brain_mri.assessment import judging
 from brain_mri.errors import InputError
 from brain_mri.storage import read_images, read_json, write_images, write_json, write_table
+from stages import judge
 from tests import faults
-from tests.conftest import manifest_of
+from tests.conftest import manifest_of, run_here
 
 ROOT = Path(__file__).parents[2]
 CLASSES = ["a", "b"]
@@ -85,15 +83,8 @@ def project(tmp_path_factory):
     return folder
 
 
-def run(folder, check=True):
-    return subprocess.run(
-        [sys.executable, "-m", "stages.judge", *ARGUMENTS.split()],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=check,
-    )
+def run(folder):
+    run_here(folder, judge, *ARGUMENTS.split())
 
 
 def figures_of(folder, name="theirs"):
@@ -201,17 +192,16 @@ def test_on_folds_nothing_is_judged(project, tmp_path):
     folder = copied(project, tmp_path)
     path = folder / "test/index.csv"
     path.write_text(path.read_text("utf-8").replace("Testing/", "Training/"), encoding="utf-8")
-    assert "split is folds" in run(folder, check=False).stderr
+    with pytest.raises(SystemExit, match="split is folds"):
+        run(folder)
 
 
 @pytest.mark.parametrize("names", ["{B: c}", "[B]", "{B: 1}"])
 def test_a_name_that_leads_to_no_class_is_named(project, tmp_path, names):
     folder = copied(project, tmp_path)
     (folder / "study.yaml").write_text(f"names: {names}\n", encoding="utf-8")
-    ended = run(folder, check=False)
-    assert ended.returncode == 1
-    assert "judge: study.yaml: names" in ended.stderr
-    assert "Traceback" not in ended.stderr
+    with pytest.raises(SystemExit, match=r"^judge: study\.yaml: names"):
+        run(folder)
 
 
 @pytest.mark.parametrize("fault", faults.JUDGED, ids=lambda fault: fault.what)
@@ -236,10 +226,8 @@ def test_answers_that_are_wrong_end_in_a_sentence(project, tmp_path, fault):
 def test_wrong_answers_end_the_stage_in_a_sentence_before_any_work(project, tmp_path):
     folder = copied(project, tmp_path)
     faults._many(folder / "answers/theirs.csv")
-    ended = run(folder, check=False)
-    assert ended.returncode == 1
-    assert ended.stderr.startswith("judge: answers/theirs.csv is of other images: 99")
-    assert "Traceback" not in ended.stderr
+    with pytest.raises(SystemExit, match=r"^judge: answers/theirs\.csv is of other images: 99"):
+        run(folder)
     assert not (folder / "out").exists()
 
 

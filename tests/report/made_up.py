@@ -2,12 +2,10 @@
 
 import hashlib
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
 import yaml
 
 from brain_mri.assessment.roc import roc_table
@@ -15,7 +13,7 @@ from brain_mri.data.findings import twin_pairs
 from brain_mri.gallery import write_gallery
 from brain_mri.storage import write_images, write_json, write_table
 from stages import compare
-from tests.conftest import manifest_of
+from tests.conftest import manifest_of, run_here
 
 ROOT = Path(__file__).parents[2]
 LAYERS = [
@@ -97,16 +95,8 @@ def make_project(
     prepared = ("train", "val", "test")
     options = zip(("--training", "--validation", "--testing"), prepared, strict=True)
     arguments = [part for name, of in options for part in (name, f"data/prepared/{of}")]
-    run(folder, compare, [*arguments, "--manifest", "manifest.csv", "--reports", "reports"])
+    run_here(folder, compare, *arguments, "--manifest", "manifest.csv", "--reports", "reports")
     return folder
-
-
-def run(folder: Path, stage, arguments: list[str]) -> None:
-    """Run a stage's module in a folder."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setattr(sys, "argv", [stage.__name__, *arguments])
-        stage.main()
 
 
 def write_image_sets(

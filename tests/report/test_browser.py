@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from made_up import make_project, run
+from made_up import make_project
 
 from brain_mri import params
 from stages import report
+from tests.conftest import run_here
 
 ROOT = Path(__file__).parents[2]
 ARGUMENTS = ["--reports", "reports"]
@@ -22,7 +23,7 @@ def pages(tmp_path_factory):
     """Give a report in each language."""
     folder = tmp_path_factory.mktemp("pages")
     for language in LANGUAGES:
-        run(make_project(folder / language, language=language), report, ARGUMENTS)
+        run_here(make_project(folder / language, language=language), report, *ARGUMENTS)
     return {language: folder / language / "reports/index.html" for language in LANGUAGES}
 
 

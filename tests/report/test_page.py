@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
-from made_up import ROOT, make_project, run
+from made_up import ROOT, make_project
 
 from brain_mri import params
 from brain_mri.report import contents, page, sections
@@ -21,6 +21,7 @@ from brain_mri.report.language import MISSING
 from brain_mri.report.reading import Reports
 from brain_mri.storage import write_json
 from stages import report as stage
+from tests.conftest import run_here
 
 ODD_CLASSES = ["<b>&|x", 'a$b$ "quoted" class']
 ODD_MODELS = ["model_1", "modèle_2-b"]
@@ -520,7 +521,7 @@ def test_a_picture_that_is_none_ends_the_stage_with_a_sentence(tmp_path):
     picture = next((folder / "reports/pictures/grad_cam/model_1").glob("*.png"))
     picture.write_bytes(b"no picture")
     with pytest.raises(SystemExit) as error:
-        run(folder, stage, ARGUMENTS)
+        run_here(folder, stage, *ARGUMENTS)
     assert "is damaged; run `dvc repro --force`" in str(error.value)
 
 
@@ -529,7 +530,7 @@ def test_a_report_that_is_none_ends_the_stage_with_a_sentence(tmp_path):
     write_json(folder / "reports/audit/findings.json", {})
     (folder / "reports/comparison/figures.json").write_text("{")
     with pytest.raises(SystemExit) as error:
-        run(folder, stage, ARGUMENTS)
+        run_here(folder, stage, *ARGUMENTS)
     assert "figures.json is damaged" in str(error.value)
 
 
@@ -551,7 +552,7 @@ def test_a_report_that_is_none_ends_the_stage_with_a_sentence(tmp_path):
 def test_what_a_set_without_a_class_cannot_tell_is_said(tmp_path, absent, says):
     names = ["model_1", "model_4"]
     make_project(tmp_path / "p", absent=absent, models=names, compare={"resamples": 100})
-    run(tmp_path / "p", stage, ARGUMENTS)
+    run_here(tmp_path / "p", stage, *ARGUMENTS)
     text = (tmp_path / "p/reports/index.html").read_text("utf-8")
     assert [sentence for sentence in says if sentence not in text] == []
     for path in (tmp_path / "p/reports").rglob("*.json"):
@@ -563,7 +564,7 @@ def test_a_page_without_pictures_says_so_and_is_whole(usual, tmp_path):
     shutil.copytree(usual.folder, tmp_path / "p")
     shutil.rmtree(tmp_path / "p/reports/pictures")
     shutil.rmtree(tmp_path / "p/data")
-    run(tmp_path / "p", stage, ARGUMENTS)
+    run_here(tmp_path / "p", stage, *ARGUMENTS)
     html = (tmp_path / "p/reports/index.html").read_text("utf-8")
     assert "<img" not in html
     assert "The pictures of slices are not in this clone" in html
