@@ -26,7 +26,7 @@ ROOT = Path(__file__).parent.parent
 def main() -> None:
     """Time rounds of updates each way, after one that does not count."""
     ranges = params.load(ROOT / "params.yaml").models["efficientnet"].augment
-    runtime.configure(settings())
+    runtime.configure(settings("model_1"))
     runtime.set_seed(1)
     steps = {"without": step(None), "with": step(partial(augmented, seed=1, ranges=ranges))}
     examples, batch = mapped(SIZE)
@@ -48,7 +48,7 @@ def main() -> None:
 def step(change):
     """Compile the update of a model of its own."""
     model = building.build("model_1", SIZE, CLASSES, **LAYERS)
-    optimizer = stepping.make_optimizer(settings(), 0.001, 1, model)
+    optimizer = stepping.make_optimizer(settings("model_1"), 0.001, 1, model)
     return stepping.training_step(model, optimizer, model.input, change)
 
 

@@ -1,4 +1,4 @@
-"""Where a step of model_1 goes: each of its layers alone, forward and backward."""
+"""Where a training step goes: each layer of a network alone, forward and backward."""
 
 import os
 import sys
@@ -13,42 +13,55 @@ import brain_mri  # noqa: F401  # it tells of packages that are missing
 import numpy as np
 import pandas as pd
 from training import BATCH, CLASSES, LAYERS, SIZES, settings
-from turns import READINGS, median_seconds
+from turns import median_seconds, write_here
 
 CALLS = 5
 
 
 def main() -> None:
-    """Time every layer at every size, and the update of the weights."""
+    """Time every layer of every network and size, and the update of the weights."""
     import keras
     import tensorflow as tf
 
     from brain_mri.models import building, runtime
 
-    precision = runtime.configure(settings())["precision"]
-    runtime.set_seed(1)
-    dtype = tf.bfloat16 if precision == "mixed_bfloat16" else tf.float32
     rows = []
-    for size in SIZES:
+    for network, size in [(network, size) for network, sizes in SIZES.items() for size in sizes]:
+        taken = runtime.configure(settings(network))
+        dtype = tf.bfloat16 if taken["precision"] == "mixed_bfloat16" else tf.float32
         keras.utils.clear_session()  # counts the layers of each model from the start
-        model = building.build("model_1", size, CLASSES, **LAYERS)
-        for layer in model.layers[1:]:
-            inputs = tf.cast(_random(BATCH, *layer.input.shape[1:]), dtype)
-            seconds = median_seconds(_both_ways(layer, inputs), CALLS)
-            rows.append({"size": size, "layer": layer.name, "seconds": seconds})
-        rows.append({"size": size, "layer": "adam", "seconds": median_seconds(_adam(model), CALLS)})
-        print(pd.DataFrame(rows).to_string(), file=sys.stderr)
-    table = pd.DataFrame(rows)
-    table.to_csv(READINGS / "layers.csv", index=False, lineterminator="\n", float_format="%.4g")
+        runtime.set_seed(1)
+        model = building.build(network, size, CLASSES, **LAYERS)
+        timed = [("adam", "Adam", _adam(model))]
+        for layer in building.layers_of(model):
+            if not isinstance(layer, keras.layers.InputLayer):
+                timed.append((layer.name, _kind(layer), _both_ways(layer, dtype)))
+        for name, kind, call in timed:
+            seconds = median_seconds(call, CALLS)
+            found = {"layer": name, "kind": kind, "seconds": seconds}
+            rows.append({"network": network, "size": size} | found)
+        table = pd.DataFrame(rows)
+        print(table.groupby(["network", "size", "kind"]).sum("seconds"), file=sys.stderr)
+    write_here("layers", table, taken)
 
 
 def _random(*shape: int) -> np.ndarray:
     return np.random.default_rng(0).normal(size=shape).astype(np.float32)
 
 
-def _both_ways(layer, inputs):
-    """Compile a layer's output, and the gradients of its input and of its weights."""
+def _kind(layer) -> str:
+    """Name what a layer is; convolutions of single pixels are products of matrices."""
+    kind = type(layer).__name__
+    return f"{kind}, 1 x 1" if getattr(layer, "kernel_size", None) == (1, 1) else kind
+
+
+def _both_ways(layer, dtype):
+    """Compile a layer's output, and the gradients of its inputs and of its weights."""
     import tensorflow as tf
+
+    shapes = layer.input if isinstance(layer.input, list) else [layer.input]
+    drawn = [tf.cast(_random(BATCH, *one.shape[1:]), dtype) for one in shapes]
+    inputs = drawn if len(drawn) > 1 else drawn[0]
 
     @tf.function
     def both_ways(inputs):
@@ -57,7 +70,7 @@ def _both_ways(layer, inputs):
             outputs = layer(inputs, training=True)
         return tape.gradient(outputs, [inputs, *layer.trainable_variables], outputs)
 
-    return lambda: both_ways(inputs)[0].numpy()
+    return lambda: tf.nest.flatten(both_ways(inputs))[0].numpy()
 
 
 def _adam(model):

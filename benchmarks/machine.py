@@ -11,7 +11,7 @@ import brain_mri  # noqa: F401  # it tells of packages that are missing
 # isort: split
 import psutil
 from training import settings
-from turns import PEERS, READINGS
+from turns import PEERS, READINGS, processor
 
 from brain_mri.models import runtime
 
@@ -22,7 +22,7 @@ for name in ("torch", "cleanvision"):
 """
 
 if __name__ == "__main__":
-    taken = runtime.configure(settings())
+    taken = runtime.configure(settings("model_1"))
     said = subprocess.run([PEERS, "-c", PEER_VERSIONS], check=True, capture_output=True, text=True)
     facts = {
         name: taken[name]
@@ -31,4 +31,7 @@ if __name__ == "__main__":
     facts["memory_gb"] = round(psutil.virtual_memory().total / 1e9)
     facts["peers"] = ", ".join(said.stdout.splitlines())
     READINGS.mkdir(exist_ok=True)
-    (READINGS / "machine.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    path, kind = READINGS / "machines.json", processor(taken)
+    machines = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    machines.pop(kind, None)  # this one goes to the end
+    path.write_text(json.dumps(machines | {kind: facts}, indent=2) + "\n", encoding="utf-8")

@@ -69,7 +69,7 @@ def work(size: int, threads: int) -> None:
     """Train model_1 for some steps as stages.train does, and time what they are made of."""
     from brain_mri.models import building, distribution, runtime, stepping
 
-    taken = settings()
+    taken = settings("model_1")
     taken.threads = threads
     runtime.configure(taken)
     with distribution.joined(taken, "00" * 32) as replicas:

@@ -14,9 +14,7 @@ import brain_mri  # noqa: F401  # it tells of packages that are missing
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from training import BATCH
-from training import operations as model_1_operations
-from training import weights as model_1_weights
+from training import BATCH, CLASSES, LAYERS, operations
 
 from brain_mri.assessment.replicates import student
 
@@ -31,6 +29,11 @@ def read(name: str) -> pd.DataFrame:
     return pd.read_csv(READINGS / f"{name}.csv")
 
 
+def _of_last(readings: pd.DataFrame) -> pd.DataFrame:
+    """Keep the readings of the type of processor that was measured last."""
+    return readings[readings["processor"] == readings["processor"].iloc[-1]]
+
+
 def in_columns(readings: pd.DataFrame, value: str) -> pd.DataFrame:
     """Give one column per way and one row per round, whose readings were made in turn."""
     return readings.pivot(index="round", columns="way", values=value)
@@ -43,25 +46,51 @@ def markdown(header: list[str], rows: list[list]) -> str:
 
 
 def machine() -> str:
-    """Say what everything was measured on."""
-    facts = json.loads((READINGS / "machine.json").read_text(encoding="utf-8"))
-    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
-    return (
-        f"{facts['device']}, {facts['threads']} threads, {facts['memory_gb']} GB; instructions "
-        f"{', '.join(facts['instruction_set'])}; `precision: auto` takes {facts['precision']} "
-        f"here. {versions}; peers: {facts['peers']}.\n"
-    )
+    """Say what training was measured on, by the newest instructions; all else on the last."""
+    said = ""
+    for kind, facts in json.loads((READINGS / "machines.json").read_text("utf-8")).items():
+        versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+        said += (
+            f"- {kind}: {facts['device']}, {facts['threads']} threads, {facts['memory_gb']} GB; "
+            f"instructions {', '.join(facts['instruction_set'])}; `precision: auto` takes "
+            f"{facts['precision']} there. {versions}; peers: {facts['peers']}.\n"
+        )
+    return said
 
 
 def training() -> str:
     """Compare the ways to train model_1."""
+    readings = read("training")
+    return _trained(readings[readings["network"] == "model_1"], ["processor"])
+
+
+def contenders() -> str:
+    """Compare the ways to train the other networks, and tell where a step of ours goes."""
+    readings, table = (
+        part[part["network"] != "model_1"] for part in map(read, ("training", "layers"))
+    )
+    ways = ["processor", "network"]
+    seconds = table.pivot_table(index="kind", columns=ways, values="seconds", aggfunc="sum")
+    shares = (seconds / seconds.sum()).fillna(0)
+    shares = shares.loc[shares.max(axis=1).sort_values(ascending=False).index]
+    rows = [
+        [kind, *(f"{share:.0%}" for share in row)]
+        for kind, row in shares.iterrows()
+        if row.max() >= LEAST_SHARE
+    ]
+    header = ["kind of layer, each alone", *(", ".join(names) for names in shares)]
+    return _trained(readings, ways) + "\n" + markdown(header, rows)
+
+
+def _trained(table: pd.DataFrame, named: list[str]) -> str:
     rows = []
-    for size, readings in read("training").groupby("size"):
+    for (*names, size), readings in table.groupby([*named, "size"], sort=False):
         rates = in_columns(readings, "images_per_second")
         others = [name for name in rates if name.startswith("pytorch")]
         best = rates[others].median().idxmax()
         rows.append(
             [
+                *names,
                 f"{size} x {size}",
                 f"{rates['keras fit'].median():.3g}",
                 f"{rates['ours'].median():.3g}",
@@ -74,6 +103,7 @@ def training() -> str:
         )
     return markdown(
         [
+            *named,
             "images",
             "Keras `fit`, float32, images/s",
             "ours, images/s",
@@ -89,8 +119,10 @@ def training() -> str:
 
 def layers() -> str:
     """Tell what share of the time of all layers each takes, alone."""
-    table = read("layers")
-    rates = read("training").groupby(["size", "way"])["images_per_second"].median()
+    table, rates = (
+        _of_last(part[part["network"] == "model_1"]) for part in map(read, ("layers", "training"))
+    )
+    rates = rates.groupby(["size", "way"])["images_per_second"].median()
     sizes = table["size"].unique()
     seconds = table.pivot(index="layer", columns="size", values="seconds")
     shares = (seconds / seconds.sum()).reindex(table["layer"].unique())
@@ -265,11 +297,14 @@ SIDE, AN_IMAGE, A_JPEG = 256, 256**2, 27_000  # pixels; bytes, prepared and as o
 
 def predicted() -> str:
     """Say what the model of a step gives for more devices and images than there are here."""
-    weights, operations = 4 * model_1_weights(SIDE), model_1_operations(SIDE)
+    from brain_mri.models import building  # imported here, since it takes TensorFlow
+
+    model = building.build("model_1", SIDE, CLASSES, **LAYERS)
+    weights, taken = 4 * model.count_params(), operations(model)
     rows = []
     for name, (devices, hosts, link, call) in LAYOUTS.items():
         parts = devices if hosts == 1 else hosts
-        compute = BATCH * operations / OPERATIONS
+        compute = BATCH * taken / OPERATIONS
         adding = 2 * (parts - 1) / parts * weights / link + 2 * call
         reading = BATCH * devices / hosts * AN_IMAGE / FROM_DISK
         step = compute + adding + reading
@@ -285,7 +320,7 @@ def predicted() -> str:
     stored = [f"{images * size / 1e12:.3g}" for images in (1e6, 1e8) for size in (A_JPEG, AN_IMAGE)]
     said = (
         f"\nModel_1 at {SIDE} x {SIDE} has {weights / 4e6:.1f} million weights and takes "
-        f"{operations / 1e9:.1f} GFLOP per image. Stored: {stored[0]} TB of files and {stored[1]} "
+        f"{taken / 1e9:.1f} GFLOP per image. Stored: {stored[0]} TB of files and {stored[1]} "
         f"TB prepared for 10⁶ images, {stored[2]} and {stored[3]} TB for 10⁸.\n"
     )
     return markdown(header, rows) + said
@@ -480,7 +515,9 @@ def app_load() -> str:
 def draw() -> None:
     """Draw training and growth."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
-    rates = read("training").groupby(["size", "way"])["images_per_second"].median().unstack()
+    readings = read("training")
+    rates = _of_last(readings[readings["network"] == "model_1"]).groupby(["size", "way"])
+    rates = rates["images_per_second"].median().unstack()
     ways = sorted(set(rates) - {"reading"}, key=lambda way: -rates[way].iloc[0])
     places, width = np.arange(len(rates)), 0.8 / len(ways)
     for number, way in enumerate(ways):
@@ -505,6 +542,7 @@ PARTS = {
         "machine": machine,
         "training": training,
         "layers": layers,
+        "contenders": contenders,
         "precision": precision,
         "repro": repro,
         "nothing": nothing,

@@ -1,9 +1,10 @@
-"""Training model_1: ours against Keras's `fit`, PyTorch, and what the processor can multiply."""
+"""Training: ours against Keras's `fit`, PyTorch, and what the processor can multiply."""
 
 import argparse
+import json
 import os
 import sys
-from itertools import pairwise, product
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,53 +16,57 @@ import brain_mri  # noqa: F401  # it tells of packages that are missing
 # isort: split
 import numpy as np
 import pandas as pd
-from turns import PEERS, READINGS, ROOT, in_turn, serve
+from turns import PEERS, ROOT, in_turn, serve, write_here
 
-SIZES, BATCH, CLASSES = (64, 128, 256), 32, 4
+# Side of the images, by architecture.
+SIZES = {"model_1": (64, 128, 256), "resnet": (128,), "efficientnet_lite0": (128,)}
+BATCH, CLASSES = 32, 4
 ROUNDS = 3
 SIDE = 2048  # of the matrices multiplied
 LAYERS = {"activation": "relu", "dropout": 0.2, "l2": 0.0, "batch_norm": False}
 
 
 def main() -> None:
-    """Ask all in turn at each size; write every reading."""
+    """Ask all in turn for each network and size; write every reading."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--way", choices=WAYS, help="only answer for one")
-    parser.add_argument("--size", type=int, default=SIZES[0])
+    parser.add_argument("--network", choices=SIZES)
+    parser.add_argument("--size", type=int)
     arguments = parser.parse_args()
     if arguments.way:
-        serve(*WAYS[arguments.way](arguments.size))
+        serve(*WAYS[arguments.way](arguments.network, arguments.size))
         return
     from brain_mri.models import runtime
+    from brain_mri.models.architectures import efficientnet_lite0, resnet
 
-    native = runtime.configure(settings())["precision"] == "mixed_bfloat16"
+    parts = {"resnet": resnet.WIDTHS, "efficientnet_lite0": efficientnet_lite0.STAGES}
+    taken = runtime.configure(settings("model_1"))
+    native = taken["precision"] == "mixed_bfloat16"
     rows = []
-    for size in SIZES:
-        commands = {
-            way: [sys.executable, __file__, "--way", way, "--size", str(size)] for way in WAYS
-        }
+    for network, size in [(network, size) for network, sizes in SIZES.items() for size in sizes]:
+        asked = ["--network", network, "--size", str(size)]
+        commands = {way: [sys.executable, __file__, "--way", way, *asked] for way in WAYS}
         # Without instructions for it, bfloat16 is far slower than float32: nobody would pick it.
         for precision, layout in product(
             ["float32", *["bfloat16"] * native], ["contiguous_format", "channels_last"]
         ):
             commands[f"pytorch {precision} {layout}"] = [
-                *(PEERS, ROOT / "benchmarks/training_in_pytorch.py"),
-                *(str(size), str(BATCH), precision, layout),
+                *(PEERS, ROOT / "benchmarks/training_in_pytorch.py", network),
+                *(json.dumps(parts.get(network)), str(size), str(BATCH), precision, layout),
             ]
         for number, way, rate in in_turn(commands, ROUNDS):
-            rows.append({"size": size, "round": number, "way": way, "images_per_second": rate})
+            read = {"round": number, "way": way, "images_per_second": rate}
+            rows.append({"network": network, "size": size} | read)
             print(rows[-1], file=sys.stderr)
-    table = pd.DataFrame(rows)
-    READINGS.mkdir(exist_ok=True)
-    table.to_csv(READINGS / "training.csv", index=False, lineterminator="\n", float_format="%.4g")
+    write_here("training", pd.DataFrame(rows), taken)
 
 
-def settings(precision: str = "auto") -> SimpleNamespace:
+def settings(network: str) -> SimpleNamespace:
     """Give what brain_mri.models asks of the parameters."""
     return SimpleNamespace(
-        architecture="model_1",
+        architecture=network,
         backbone_rate=1.0,
-        precision=precision,
+        precision="auto",
         threads=0,
         devices=0,
         deterministic=True,
@@ -94,32 +99,32 @@ def mapped(size: int):
     return Examples(images, labels, weights), rows
 
 
-def ours(size: int):
+def ours(network: str, size: int):
     """Train as stages.train does."""
     from brain_mri.models import building, runtime, stepping
 
-    runtime.configure(settings())
-    model = building.build("model_1", size, CLASSES, **LAYERS)
-    optimizer = stepping.make_optimizer(settings(), 0.001, 1, model)
+    runtime.configure(settings(network))
+    model = building.build(network, size, CLASSES, **LAYERS)
+    optimizer = stepping.make_optimizer(settings(network), 0.001, 1, model)
     step = stepping.training_step(model, optimizer, model.input)
     examples, rows = mapped(size)
     return lambda: step(examples, rows, False)[0].numpy(), BATCH
 
 
-def reading(size: int):
+def reading(_: str, size: int):
     """Read the batches that ours trains on, and nothing more."""
     examples, rows = mapped(size)
     return lambda: examples.images.images(rows), BATCH
 
 
-def keras_fit(size: int):
+def keras_fit(network: str, size: int):
     """Train as the origin study does: float32, compile and fit."""
     import keras
     import tensorflow as tf
 
     from brain_mri.models import building
 
-    model = building.build("model_1", size, CLASSES, **LAYERS)
+    model = building.build(network, size, CLASSES, **LAYERS)
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     pixels, labels, _ = batch(size)
     steps = max(1, 8 * (64 // size) ** 2)
@@ -128,44 +133,36 @@ def keras_fit(size: int):
     return lambda: model.fit(data, steps_per_epoch=steps, verbose=0), steps * BATCH
 
 
-def matmul(size: int):
-    """Multiply matrices as ours does; an image is as many operations as model_1 makes of it."""
+def matmul(network: str, size: int):
+    """Multiply matrices as ours does; an image is as many operations as the network makes of it."""
     import tensorflow as tf
 
-    from brain_mri.models import runtime
+    from brain_mri.models import building, runtime
 
-    taken = runtime.configure(settings())["precision"]
+    taken = runtime.configure(settings(network))["precision"]
+    model = building.build(network, size, CLASSES, **LAYERS)
     dtype = tf.bfloat16 if taken == "mixed_bfloat16" else tf.float32
     a, b = (
         tf.cast(values, dtype) for values in np.random.default_rng(0).normal(size=(2, SIDE, SIDE))
     )
     product = tf.function(tf.matmul)
-    return lambda: product(a, b)[0, 0].numpy(), 2 * SIDE**3 / operations(size)
+    return lambda: product(a, b)[0, 0].numpy(), 2 * SIDE**3 / operations(model)
 
 
-def operations(size: int) -> float:
-    """Count the operations of model_1's products, forward and backward, for one image.
+def operations(model) -> float:
+    """Count the operations of a Keras model's products, forward and backward, for one image.
 
     Each product is computed three times, for the output, the gradient of the input, which the
     first layer does without, and the gradient of the weights.
     """
-    sides = [size - 2, size - 4]
-    sides += [sides[1] // 2 - 2, sides[1] // 2 - 4]
-    channels = [1, 32, 64, 128, 128]
+    from brain_mri.models import building
+
     forward = [
-        2 * 9 * side**2 * before * after
-        for side, (before, after) in zip(sides, pairwise(channels), strict=True)
+        2 * np.prod(layer.kernel.shape) * np.prod(layer.output.shape[1:-1])
+        for layer in building.layers_of(model)
+        if hasattr(layer, "kernel")
     ]
-    forward += [2 * (sides[-1] // 2) ** 2 * 128 * 64, 2 * 64 * CLASSES]
     return 3 * sum(forward) - forward[0]
-
-
-def weights(size: int) -> int:
-    """Count the weights of model_1."""
-    channels = [1, 32, 64, 128, 128]
-    convolutions = sum((9 * a + 1) * b for a, b in pairwise(channels))
-    side = ((size - 4) // 2 - 4) // 2
-    return convolutions + (side**2 * 128 + 1) * 64 + (64 + 1) * CLASSES
 
 
 WAYS = {"ours": ours, "reading": reading, "keras fit": keras_fit, "matmul": matmul}

@@ -8,10 +8,28 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
+import pandas as pd
+
 ROOT = Path(__file__).parent.parent
 READINGS = ROOT / "benchmarks/readings"
 PEERS = ROOT / ".venv-peers/bin/python"  # `make bench` makes it
 SECONDS = 4  # that one reading takes at least
+
+
+def processor(taken: dict) -> str:
+    """Name the type of processor by its newest instructions, of what runtime.configure took."""
+    return [name for name in taken["instruction_set"] if name != "fma"][-1]  # it came with avx2
+
+
+def write_here(name: str, table: pd.DataFrame, taken: dict) -> None:
+    """Write readings in place of those of the same type of processor; those of others stay."""
+    path, kind = READINGS / f"{name}.csv", processor(taken)
+    table = table.assign(processor=kind)
+    if path.exists():
+        others = pd.read_csv(path)
+        table = pd.concat([others[others["processor"] != kind], table])
+    path.parent.mkdir(exist_ok=True)
+    table.to_csv(path, index=False, lineterminator="\n", float_format="%.4g")
 
 
 def serve(step: Callable[[], None], images: int) -> None:

@@ -59,6 +59,25 @@ def output_of(model: keras.Model, layer: keras.Layer) -> keras.KerasTensor:
     return layer.output
 
 
+def halfway(model: keras.Model) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """Give the feature maps in the middle of a model, and its logits, both of its input.
+
+    The middle is that one of the activations of feature maps, in the backbone where there is one.
+    """
+    nested, logits = backbone(model), model.get_layer("logits").output
+    inside = [
+        layer.output
+        for layer in (nested or model).layers
+        if isinstance(layer, layers.Activation | layers.ReLU) and len(layer.output.shape) == 4
+    ]
+    maps = inside[len(inside) // 2]
+    if nested is None:
+        return maps, logits
+    before = model.layers[model.layers.index(nested) - 1].output
+    maps, features = keras.Model(nested.input, [maps, nested.output])(before)
+    return maps, keras.Model(output_of(model, nested), logits)(features)
+
+
 def layers_of(model: keras.Model) -> Iterator[keras.Layer]:
     """Give a model's layers in order, those of nested models in their place."""
     for layer in model.layers:

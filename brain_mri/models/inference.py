@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from scipy.special import softmax
 
+from brain_mri.models.building import halfway
 from brain_mri.storage import ImageSet
 
 # No Python loop or branch depends on a tensor here, so there is none to translate. Looking for
@@ -42,6 +43,19 @@ def forward(
     return values
 
 
+def forward_halfway(model: keras.Model) -> Callable[[np.ndarray], tf.Tensor]:
+    """Compile, as :func:`forward`, the means of the maps halfway, and after them the logits.
+
+    The last features tell the classes apart and little else: they put the drawing of a chest among
+    the slices. Those of the middle still tell what kind of picture it is.
+    """
+    maps, logits = halfway(model)
+    # Names of their own, as a model may have the usual ones.
+    features = keras.layers.GlobalAveragePooling2D(dtype="float32", name="halfway")(maps)
+    both = keras.layers.Concatenate(dtype="float32", name="halfway_and_logits")
+    return forward(model, end=both([features, logits]))
+
+
 def predict(values: Callable, images: ImageSet, batch_size: int) -> np.ndarray:
     """Give the values (n, ...) that :func:`forward` computes of every image of a set."""
     starts = range(0, len(images), batch_size)
@@ -58,11 +72,22 @@ def predict_probabilities(
 
     With `mirror` it is the mean over an image and its mirror image, left to right.
     """
-    probabilities = softmax(predict(logits, images, batch_size).astype(float), axis=1)
-    if not mirror:
-        return probabilities
-    of_mirrored = predict(lambda batch: logits(batch[:, :, ::-1]), images, batch_size)
-    return (probabilities + softmax(of_mirrored.astype(float), axis=1)) / 2
+    return mean_probabilities(predict_views(logits, images, batch_size, mirror))
+
+
+def predict_views(
+    values: Callable, images: ImageSet, batch_size: int, mirror: bool
+) -> list[np.ndarray]:
+    """Give what :func:`predict` gives and, with `mirror`, the same of the mirror images."""
+    views = [predict(values, images, batch_size)]
+    if mirror:
+        views.append(predict(lambda batch: values(batch[:, :, ::-1]), images, batch_size))
+    return views
+
+
+def mean_probabilities(logits: list[np.ndarray]) -> np.ndarray:
+    """Give the mean over views of the probabilities (n, classes) that their logits stand for."""
+    return np.mean([softmax(view.astype(float), axis=1) for view in logits], axis=0)
 
 
 def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:

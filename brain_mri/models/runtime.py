@@ -96,7 +96,9 @@ def configure(settings: params.Model) -> dict:
         "threads": settings.threads or _processors(),
         "deterministic": settings.deterministic,
         "switches": {
-            name: value for name, value in sorted(os.environ.items()) if name.startswith(SWITCHES)
+            name: value
+            for name, value in sorted(os.environ.items())
+            if name.startswith(SWITCHES) and name != "TF_ENABLE_ONEDNN_OPTS"  # `onednn` tells it
         },
         "versions": {
             "python": platform.python_version(),

@@ -1,6 +1,6 @@
 """From files to answers: what is no slice is refused with the audit's reason, and stops nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -14,11 +14,12 @@ from brain_mri.data.decoding import Refused, decode
 from brain_mri.data.resizing import resize
 from brain_mri.data.twins import fingerprint
 from brain_mri.errors import InputError
-from brain_mri.parallel import map_in_order
+from brain_mri.parallel import map_in_order, workers
 from brain_mri.use.card import Card
-from brain_mri.use.classifier import FEW, Classifier
+from brain_mri.use.classifier import Classifier
 
 BLOCK = 2048  # files in memory at once
+FEW = 32  # files that are done with sooner than other processes have started
 
 
 def list_slices(paths: list[Path]) -> list[tuple[Path, str | None]]:
@@ -67,19 +68,29 @@ def answer_files(classifier: Classifier, listed: list[tuple[Path, str | None]]) 
         ``reason`` alone.
     """
     looking = partial(look, card=classifier.card)
-    if len(listed) > FEW:
-        looks = map_in_order(looking, listed, "predict", "file")
-    else:
+    if len(listed) <= FEW:
         looks = map(looking, tqdm(listed, "predict", unit="file", disable=None))
+        return _answer_blocks(classifier, listed, looks, map)
+    with workers("local", "predict") as pool:
+        looks = map_in_order(looking, listed, "predict", "file", compute=pool)
+        apply = partial(map_in_order, title="seen", unit="row of tiles", chunksize=1, compute=pool)
+        return _answer_blocks(classifier, listed, looks, apply)
+
+
+def _answer_blocks(
+    classifier: Classifier, listed: list[tuple[Path, str | None]], looks: Iterator, apply: Callable
+) -> pd.DataFrame:
     paths = [shown(path) for path, _ in listed]
     blocks = [
-        _answer(classifier, paths[start : start + BLOCK], islice(looks, BLOCK))
+        _answer(classifier, paths[start : start + BLOCK], islice(looks, BLOCK), apply)
         for start in range(0, len(paths), BLOCK)
     ]
     return pd.concat(blocks, ignore_index=True)
 
 
-def _answer(classifier: Classifier, paths: list[str], looks: Iterator) -> pd.DataFrame:
+def _answer(
+    classifier: Classifier, paths: list[str], looks: Iterator, apply: Callable
+) -> pd.DataFrame:
     looks = list(looks)
     slices = [look for look in looks if not isinstance(look, str)]
     rows = [
@@ -91,6 +102,7 @@ def _answer(classifier: Classifier, paths: list[str], looks: Iterator) -> pd.Dat
     table = pd.DataFrame(rows, columns=["path", "outcome", "reason"])
     if not slices:
         return table
-    answers = classifier.answer(*(np.stack(part) for part in zip(*slices, strict=True)))
+    pixels, fingerprints = (np.stack(part) for part in zip(*slices, strict=True))
+    answers = classifier.answer(pixels, fingerprints, apply)
     answers.index = table.index[table["outcome"].isna()]
     return table.combine_first(answers)[["path", *answers.columns]]

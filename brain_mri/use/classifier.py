@@ -2,8 +2,8 @@
 
 A Keras model's file is a zip archive, of which Keras reads the members that it knows. Beside them
 lie the card (classes, size, temperature, threshold, figures), and of every training image its path,
-its label, the fingerprint that the audit finds twins by, and the features of the model's last
-layer. So whoever has the file has all, and can still open it with Keras alone.
+its label, the fingerprint that the audit finds twins by, and what the model makes of it halfway. So
+whoever has the file has all, and can still open it with Keras alone.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ import json
 import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,13 @@ from brain_mri.data.decoding import file_digest
 from brain_mri.data.twins import cluster, find_twins
 from brain_mri.errors import InputError
 from brain_mri.models import files
-from brain_mri.models.inference import forward, predict, predict_probabilities
-from brain_mri.parallel import map_in_order
+from brain_mri.models.building import halfway
+from brain_mri.models.inference import (
+    forward_halfway,
+    mean_probabilities,
+    predict,
+    predict_views,
+)
 from brain_mri.storage import ImageSet, write_json, written_aside
 from brain_mri.use.card import Card
 from brain_mri.use.nearness import limit, nearest
@@ -33,7 +38,6 @@ from brain_mri.use.nearness import limit, nearest
 BATCH = 32  # images at once
 CARD, TRAINING = "classifier.json", "training.csv"
 ARRAYS = ("fingerprints", "features")  # of the training images, each a member with .npy
-FEW = 32  # slices that are done with sooner than other processes have started
 SIMILAR = 3  # training images that are shown beside an answer
 # Why no class is named. Both say what was found, and what would have been enough.
 UNSURE = "no class reaches {:.3g}, the likeliest has {:.3g}"
@@ -51,7 +55,7 @@ class Known:
     fingerprints : ndarray (n, 2, 64, 64), uint8
         See :func:`brain_mri.data.twins.fingerprint`.
     features : ndarray (n, units), float16
-        What the model's last layer takes.
+        The means of the feature maps in the middle of the model.
     """
 
     index: pd.DataFrame
@@ -75,12 +79,8 @@ class Classifier:
     known: Known
 
     @cached_property
-    def _logits(self) -> Callable:
-        return forward(self.model)
-
-    @cached_property
-    def _features(self) -> Callable:
-        return last_features(self.model)
+    def _measured(self) -> Callable:
+        return forward_halfway(self.model)
 
     def measure(self, images: ImageSet) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Give calibrated probabilities (n, classes), distances (n,), and nearest rows (n, k).
@@ -88,11 +88,12 @@ class Classifier:
         A distance is that of the last of the nearest; see :func:`brain_mri.use.nearness.nearest`.
         """
         card = self.card
-        probabilities = predict_probabilities(self._logits, images, BATCH, card.mirror_answers)
+        views = predict_views(self._measured, images, BATCH, card.mirror_answers)
+        features, logits = zip(*(_parted(view, len(card.classes)) for view in views), strict=True)
+        probabilities = mean_probabilities(logits)
         if card.temperature is not None:
             probabilities = scale(probabilities, card.temperature)
-        features = predict(self._features, images, BATCH)
-        distances, rows = nearest(features, self.known.features)
+        distances, rows = nearest(features[0], self.known.features)
         return probabilities, distances[:, -1], rows
 
     def reasons(self, probabilities: np.ndarray, distance: np.ndarray) -> np.ndarray:
@@ -123,7 +124,9 @@ class Classifier:
         }
         return replace(settled, card=settled.card.model_copy(update={"abstains": abstains}))
 
-    def answer(self, pixels: np.ndarray, fingerprints: np.ndarray) -> pd.DataFrame:
+    def answer(
+        self, pixels: np.ndarray, fingerprints: np.ndarray, apply: Callable = map
+    ) -> pd.DataFrame:
         """Answer slices, or abstain.
 
         Parameters
@@ -132,6 +135,8 @@ class Classifier:
             Resized as the card says.
         fingerprints : ndarray (n, 2, 64, 64), uint8
             Of the slices before they were resized.
+        apply : callable, optional
+            As of :func:`brain_mri.data.twins.find_twins`.
 
         Returns
         -------
@@ -157,7 +162,7 @@ class Classifier:
                 "confidence": probabilities.max(axis=1),
                 **dict(zip(card.classes, probabilities.T, strict=True)),
                 "distance": distance,
-                "seen": self._seen(fingerprints),
+                "seen": self._seen(fingerprints, apply),
                 "similar": list(rows[:, :SIMILAR]),
             }
         )
@@ -170,12 +175,9 @@ class Classifier:
         healthy = probabilities[:, card.classes.index(card.healthy_class)]
         return np.where(healthy < card.threshold, "tumour", "no tumour").astype(object)
 
-    def _seen(self, fingerprints: np.ndarray) -> np.ndarray:
+    def _seen(self, fingerprints: np.ndarray, apply: Callable) -> np.ndarray:
         """Name a training image that shows the same as each slice, by the audit's own search."""
         asked, known = len(fingerprints), self.known
-        apply = map
-        if asked > FEW:
-            apply = partial(map_in_order, title="seen", unit="row of tiles", chunksize=1)
         found = find_twins([*fingerprints, *known.fingerprints], apply=apply, asked=asked)
         clusters = cluster(asked + len(known.index), found.pairs)
         first = pd.Series(known.index["source"].to_numpy(), index=clusters[asked:])
@@ -193,13 +195,13 @@ def remember(model, training: ImageSet, fingerprints: Iterable[np.ndarray]) -> K
     fingerprints : iterable of ndarray (2, 64, 64), uint8
         Of the images before they were resized, in order.
     """
-    features = predict(last_features(model), training, BATCH).astype(np.float16)
-    return Known(training.index[["source", "label"]], np.stack(list(fingerprints)), features)
+    features, _ = _parted(predict(forward_halfway(model), training, BATCH), model.output.shape[-1])
+    index, fingerprints = training.index[["source", "label"]], np.stack(list(fingerprints))
+    return Known(index, fingerprints, features.astype(np.float16))
 
 
-def last_features(model) -> Callable:
-    """Compile what a model's last layer takes, as :func:`brain_mri.models.inference.forward`."""
-    return forward(model, end=model.get_layer("logits").input)
+def _parted(values: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    return values[:, :-classes], values[:, -classes:]
 
 
 def as_set(pixels: np.ndarray) -> ImageSet:
@@ -270,6 +272,8 @@ def read(path: str | Path) -> Classifier:
         raise InputError(f"{path} is damaged: its parts are not those that its card names")
     model = files.load(path)
     files.require_shape(model, card.image_size, len(card.classes), path)
+    if arrays["features"].shape[1:] != halfway(model)[0].shape[3:]:
+        raise InputError(f"{path} is of another version; `dvc repro` makes it again")
     return Classifier(model, card, Known(index, **arrays))
 
 

@@ -1,4 +1,4 @@
-"""How far a slice is from all that a model was trained on, by the features of its last layer."""
+"""How far a slice is from all that a model was trained on, by features of the model."""
 
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
@@ -24,7 +24,9 @@ def nearest(features: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.nda
 
     References
     ----------
-    Y. Sun et al., Out-of-Distribution Detection with Deep Nearest Neighbors, ICML 2022, section 3.
+    Y. Sun et al., Out-of-Distribution Detection with Deep Nearest Neighbors, ICML 2022, section 3;
+    for features of lower layers, K. Lee et al., A Simple Unified Framework for Detecting
+    Out-of-Distribution Samples and Adversarial Attacks, NeurIPS 2018, section 2.2.
     """
     search = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(known)), algorithm="brute")
     return search.fit(normalize(known)).kneighbors(normalize(features))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from brain_mri.errors import InputError
-from brain_mri.models import building
+from brain_mri.models import building, inference
 
 OPTIONS = {"activation": "relu", "dropout": 0.2, "l2": 0.0, "batch_norm": False}
 
@@ -102,6 +102,22 @@ def test_probabilities_are_the_softmax_of_the_logits():
     logits = keras.Model(model.input, model.get_layer("logits").output).predict(pixels, verbose=0)
     softmax = np.exp(logits) / np.exp(logits).sum()
     assert np.allclose(model.predict(pixels, verbose=0), softmax, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "units"),
+    [
+        *(("model_1", 128), ("model_4", 64), ("resnet", 64)),
+        *(("efficientnet_lite0", 480), ("inception_v3", 192)),
+    ],
+)
+def test_what_is_seen_halfway_comes_beside_the_logits_of_every_architecture(architecture, units):
+    model = building.build(architecture, 64, 3, **OPTIONS)
+    images = np.random.default_rng(0).integers(0, 256, (2, 64, 64), np.uint8)
+    both = inference.forward_halfway(model)(images).numpy()
+    assert both.shape == (2, units + 3)
+    assert np.allclose(both[:, units:], inference.forward(model)(images), atol=1e-5)
+    assert (both[0, :units] != both[1, :units]).any()
 
 
 def test_pretrained_weights_are_read_and_frozen_and_the_top_can_be_thawed(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -84,12 +85,15 @@ settings = SimpleNamespace(
 )
 print(json.dumps(runtime.configure(settings)))
 """
-    switches = {"TF_ENABLE_ONEDNN_OPTS": "0", "TF_XLA_FLAGS": "--tf_xla_auto_jit=2"}
+    switches = {"TF_XLA_FLAGS": "--tf_xla_auto_jit=2"}
     switches |= {"ONEDNN_MAX_CPU_ISA": "AVX2", "XLA_FLAGS": "--xla_cpu_enable_fast_math=true"}
     others = {"TF_CPP_MIN_LOG_LEVEL": "2", "TF_VAR_password": "secret", "OMP_NUM_THREADS": "1"}
+    others |= {"TF_ENABLE_ONEDNN_OPTS": "0"}
     taken = json.loads(run(tmp_path, tmp_path, "-c", ask, **switches, **others))
     assert taken["switches"] == switches
-    assert taken["onednn"] is False  # as TensorFlow has it, by the first switch
+    assert taken["onednn"] is False  # as TensorFlow has it, by the variable
+    if platform.machine() in ("x86_64", "AMD64"):  # unless the user says so, on all of these
+        assert json.loads(run(tmp_path, tmp_path, "-c", ask))["onednn"] is True
 
 
 def test_damaged_settings_stop_nothing_and_weights_are_kept_where_the_user_says(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -141,6 +142,15 @@ def rewritten(path, folder, change):
 def test_a_file_that_is_not_as_it_was_written_is_refused(path, tmp_path, change, said):
     with pytest.raises(InputError, match=said):
         classifier.read(rewritten(path, tmp_path, change))
+
+
+def test_a_file_whose_features_are_not_those_that_are_measured_is_refused(path, tmp_path):
+    found = classifier.read(path)
+    features = np.zeros((len(found.known.index), 7), np.float16)
+    other = replace(found, known=replace(found.known, features=features))
+    classifier.write(tmp_path / "best.keras", other, path.parent / "model_4.keras")
+    with pytest.raises(InputError, match="is of another version"):
+        classifier.read(tmp_path / "best.keras")
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path):
