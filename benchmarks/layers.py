@@ -41,7 +41,7 @@ def main() -> None:
             found = {"layer": name, "kind": kind, "seconds": seconds}
             rows.append({"network": network, "size": size} | found)
         table = pd.DataFrame(rows)
-        print(table.groupby(["network", "size", "kind"]).sum("seconds"), file=sys.stderr)
+        print(table.groupby(["network", "size", "kind"])["seconds"].sum(), file=sys.stderr)
     write_here("layers", table, taken)
 
 
