@@ -2,7 +2,8 @@
 
 Run ``python docs/commands.py`` from the project's root, after ``dvc repro`` and a commit of that
 run. Each runs in a clone of the last commit, which uses the project's cache, so that only what a
-command changes is trained: a few minutes.
+command changes is trained: a few minutes. ``python docs/commands.py predict export`` renews these
+two alone.
 """
 
 import os
@@ -54,13 +55,15 @@ SHOWN = {
 
 
 def main() -> None:
-    """Run every command, and put what it prints between its marks."""
+    """Run every command, or those whose marks are given, and put what it prints between them."""
+    marks = sys.argv[1:] or SHOWN
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "clone"
         subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
         for command in (f"dvc cache dir --local {ROOT}/.dvc/cache", "dvc checkout"):
             run(command, folder)
-        for mark, (before, shown) in SHOWN.items():
+        for mark in marks:
+            before, shown = SHOWN[mark]
             for command in before:
                 print(command, file=sys.stderr)
                 run(command, folder)
