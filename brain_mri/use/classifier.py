@@ -272,7 +272,11 @@ def read(path: str | Path) -> Classifier:
         raise InputError(f"{path} is damaged: its parts are not those that its card names")
     model = files.load(path)
     files.require_shape(model, card.image_size, len(card.classes), path)
-    if arrays["features"].shape[1:] != halfway(model)[0].shape[3:]:
+    try:
+        units = halfway(model)[0].shape[-1]
+    except (LookupError, ValueError):  # it has no maps, or no logits
+        units = None
+    if arrays["features"].shape[1:] != (units,):
         raise InputError(f"{path} is of another version; `dvc repro` makes it again")
     return Classifier(model, card, Known(index, **arrays))
 

@@ -153,6 +153,15 @@ def test_a_file_whose_features_are_not_those_that_are_measured_is_refused(path, 
         classifier.read(tmp_path / "best.keras")
 
 
+def test_a_model_without_feature_maps_is_refused(path, tmp_path):
+    pixels = keras.Input((SIZE, SIZE, 1))
+    dense = keras.layers.Dense(4, name="logits")(keras.layers.Flatten()(pixels))
+    keras.Model(pixels, keras.layers.Softmax()(dense)).save(tmp_path / "dense.keras")
+    classifier.write(tmp_path / "best.keras", classifier.read(path), tmp_path / "dense.keras")
+    with pytest.raises(InputError, match="is of another version"):
+        classifier.read(tmp_path / "best.keras")
+
+
 def test_a_file_of_another_kind_is_refused(tmp_path):
     for content in (b"", b"text", bytes(1000)):
         (tmp_path / "best.keras").write_bytes(content)
