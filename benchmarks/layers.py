@@ -12,7 +12,7 @@ import brain_mri  # noqa: F401  # it tells of packages that are missing
 # isort: split
 import numpy as np
 import pandas as pd
-from training import BATCH, CLASSES, LAYERS, SIZES, settings
+from training import BATCH, CLASSES, LAYERS, TRAINED, settings
 from turns import median_seconds, write_here
 
 CALLS = 5
@@ -26,7 +26,7 @@ def main() -> None:
     from brain_mri.models import building, runtime
 
     rows = []
-    for network, size in [(network, size) for network, sizes in SIZES.items() for size in sizes]:
+    for network, size in TRAINED:
         taken = runtime.configure(settings(network))
         dtype = tf.bfloat16 if taken["precision"] == "mixed_bfloat16" else tf.float32
         keras.utils.clear_session()  # counts the layers of each model from the start

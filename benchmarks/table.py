@@ -29,9 +29,11 @@ def read(name: str) -> pd.DataFrame:
     return pd.read_csv(READINGS / f"{name}.csv")
 
 
-def _of_last(readings: pd.DataFrame) -> pd.DataFrame:
-    """Keep the readings of the type of processor that was measured last."""
-    return readings[readings["processor"] == readings["processor"].iloc[-1]]
+def _of_model_1(name: str) -> pd.DataFrame:
+    """Read what a script read of model_1, on the type of processor that was measured last."""
+    readings = read(name)
+    last = readings["processor"] == readings["processor"].iloc[-1]
+    return readings[last & (readings["network"] == "model_1")]
 
 
 def in_columns(readings: pd.DataFrame, value: str) -> pd.DataFrame:
@@ -119,10 +121,8 @@ def _trained(table: pd.DataFrame, named: list[str]) -> str:
 
 def layers() -> str:
     """Tell what share of the time of all layers each takes, alone."""
-    table, rates = (
-        _of_last(part[part["network"] == "model_1"]) for part in map(read, ("layers", "training"))
-    )
-    rates = rates.groupby(["size", "way"])["images_per_second"].median()
+    table = _of_model_1("layers")
+    rates = _of_model_1("training").groupby(["size", "way"])["images_per_second"].median()
     sizes = table["size"].unique()
     seconds = table.pivot(index="layer", columns="size", values="seconds")
     shares = (seconds / seconds.sum()).reindex(table["layer"].unique())
@@ -515,9 +515,7 @@ def app_load() -> str:
 def draw() -> None:
     """Draw training and growth."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
-    readings = read("training")
-    rates = _of_last(readings[readings["network"] == "model_1"]).groupby(["size", "way"])
-    rates = rates["images_per_second"].median().unstack()
+    rates = _of_model_1("training").groupby(["size", "way"])["images_per_second"].median().unstack()
     ways = sorted(set(rates) - {"reading"}, key=lambda way: -rates[way].iloc[0])
     places, width = np.arange(len(rates)), 0.8 / len(ways)
     for number, way in enumerate(ways):

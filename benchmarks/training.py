@@ -18,8 +18,9 @@ import numpy as np
 import pandas as pd
 from turns import PEERS, ROOT, in_turn, serve, write_here
 
-# Side of the images, by architecture.
-SIZES = {"model_1": (64, 128, 256), "resnet": (128,), "efficientnet_lite0": (128,)}
+# Architectures, and the side of their images in pixels.
+TRAINED = [("model_1", size) for size in (64, 128, 256)]
+TRAINED += [("resnet", 128), ("efficientnet_lite0", 128)]
 BATCH, CLASSES = 32, 4
 ROUNDS = 3
 SIDE = 2048  # of the matrices multiplied
@@ -30,7 +31,7 @@ def main() -> None:
     """Ask all in turn for each network and size; write every reading."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--way", choices=WAYS, help="only answer for one")
-    parser.add_argument("--network", choices=SIZES)
+    parser.add_argument("--network")
     parser.add_argument("--size", type=int)
     arguments = parser.parse_args()
     if arguments.way:
@@ -43,7 +44,7 @@ def main() -> None:
     taken = runtime.configure(settings("model_1"))
     native = taken["precision"] == "mixed_bfloat16"
     rows = []
-    for network, size in [(network, size) for network, sizes in SIZES.items() for size in sizes]:
+    for network, size in TRAINED:
         asked = ["--network", network, "--size", str(size)]
         commands = {way: [sys.executable, __file__, "--way", way, *asked] for way in WAYS}
         # Without instructions for it, bfloat16 is far slower than float32: nobody would pick it.

@@ -47,7 +47,7 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ["KERAS_HOME"] = os.path.join(os.devnull, "keras")  # where no folder can be
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # TensorFlow takes oneDNN's kernels only where there is AVX512-VNNI or AMX. With AVX2 alone they are
-# as fast or faster too: docs/performance.md.
+# faster too, though not for every model: docs/performance.md.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 with _start_up_notes_hidden():
     import keras  # noqa: F401

@@ -24,6 +24,7 @@ from brain_mri.app import __main__ as command
 from brain_mri.app import serving
 from brain_mri.app.wording import Words
 from brain_mri.use import classifier
+from tests.conftest import run_here
 from tests.use.made_classifier import write_classifier, write_corner, write_slice
 
 ROOT = Path(__file__).parents[2]
@@ -314,20 +315,16 @@ def test_the_command_serves_the_page_on_this_machine_until_it_is_interrupted(fol
 @pytest.mark.parametrize(
     ("content", "said"), [(None, "is not there"), (b"damaged", "is no model with its card")]
 )
-def test_a_model_that_cannot_be_read_ends_the_command_in_a_sentence(
-    content, said, tmp_path, monkeypatch
-):
+def test_a_model_that_cannot_be_read_ends_the_command_in_a_sentence(content, said, tmp_path):
     path = tmp_path / "best.keras"
     if content:
         path.write_bytes(content)
-    monkeypatch.setattr(sys, "argv", ["app", str(path), "--port", "0"])
     with pytest.raises(SystemExit, match=said):
-        command.main()
+        run_here(ROOT, command, path, "--port", "0")
 
 
-def test_a_port_that_is_taken_ends_the_command_in_a_sentence(folder, monkeypatch):
+def test_a_port_that_is_taken_ends_the_command_in_a_sentence(folder):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        monkeypatch.setattr(sys, "argv", ["app", str(folder / "best.keras"), "--port", port])
         with pytest.raises(SystemExit, match="cannot be listened on"):
-            command.main()
+            run_here(folder, command, "best.keras", "--port", port)

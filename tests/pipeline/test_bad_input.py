@@ -22,6 +22,7 @@ from brain_mri.data.decoding import decode
 from brain_mri.report.language import Language
 from stages import audit, balance, check, compare, prepare, report
 from tests import faults
+from tests.conftest import run_here
 from tests.faults import CLASSES, HEALTHY
 
 ROOT = Path(__file__).parents[2]
@@ -49,12 +50,11 @@ def of(listed):
     return [pytest.param(fault, id=fault.what) for fault in listed]
 
 
-def said_by(name, monkeypatch):
+def said_by(name):
     """Run a stage here; give the sentence that it ended with, None if it did its work."""
     module, arguments = STAGES[name]
-    monkeypatch.setattr(sys, "argv", [name, *arguments])
     try:
-        module.main()
+        run_here(".", module, *arguments)
     except SystemExit as end:
         return end.code
     return None
@@ -137,8 +137,8 @@ def audited(tmp_path_factory):
     before = digest(folder / MINE)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        assert said_by("audit", patch) is None
-        assert said_by("prepare", patch) is None
+        assert said_by("audit") is None
+        assert said_by("prepare") is None
     assert digest(folder / MINE) == before
     return folder
 
@@ -202,7 +202,7 @@ def test_what_stops_dvc_is_named_before_dvc_reads_it(tmp_path, monkeypatch, faul
     faults.write_dataset(tmp_path / MINE, 1, 1)
     fault.make(tmp_path / MINE / "Training/a" / fault.name)
     monkeypatch.chdir(tmp_path)
-    said = said_by("check", monkeypatch)
+    said = said_by("check")
     name = os.fsencode(fault.name).decode(errors="backslashreplace")
     reason = fault.happens.removeprefix("refused: ")
     assert f"DVC cannot read 'data/mine/Training/a/{name}' ({reason})" in said
@@ -215,9 +215,7 @@ def test_a_faulty_data_set_ends_in_a_sentence(tmp_path, monkeypatch, fault):
     monkeypatch.chdir(tmp_path)
     fault.make(tmp_path / MINE)
     before = digest(tmp_path / MINE)
-    said = next(
-        filter(None, (said_by(name, monkeypatch) for name in ("check", "audit", "prepare")))
-    )
+    said = next(filter(None, (said_by(name) for name in ("check", "audit", "prepare"))))
     assert_ends(said, fault)
     assert digest(tmp_path / MINE) == before
 
@@ -226,7 +224,7 @@ def test_files_of_classes_that_are_not_asked_for_do_not_count_as_refused(tmp_pat
     write_params(tmp_path, audit={"max_pixels": 50_000_000, "max_refused": 0.0})
     faults.write_dataset(tmp_path / MINE, classes=("a", "b", "c", "d", "e"))
     monkeypatch.chdir(tmp_path)
-    assert said_by("audit", monkeypatch) is None
+    assert said_by("audit") is None
 
 
 @pytest.mark.parametrize("spelt", ["NFC", "NFD"])
@@ -239,7 +237,7 @@ def test_an_accent_is_the_same_in_either_way_of_unicode(tmp_path, monkeypatch, s
     (tmp_path / MINE / "Testing" / one).rename(tmp_path / MINE / "Testing" / other)
     monkeypatch.chdir(tmp_path)
     for name in ("check", "audit", "prepare"):
-        assert said_by(name, monkeypatch) is None
+        assert said_by(name) is None
     for split in ("train", "test"):
         index = pd.read_csv(tmp_path / f"data/prepared/{split}/index.csv")
         assert set(index["label"]) == {one, "b"}
@@ -255,7 +253,7 @@ def test_what_lies_beside_the_splits_and_the_classes_is_named(tmp_path, monkeypa
     shutil.copytree(mine / "Training/a", mine / "Training/A")
     (mine / "labels.csv").write_text("of the scanner")
     monkeypatch.chdir(tmp_path)
-    assert said_by("audit", monkeypatch) is None
+    assert said_by("audit") is None
     said = capsys.readouterr().out
     assert "files beside Training and Testing, not used: Validation (12), labels.csv (1)" in said
     assert "files of folders that are no class, refused: Training/A (6)" in said
@@ -271,7 +269,7 @@ def test_the_tables_that_come_with_the_phantoms_are_not_said_to_be_unused(
     (tmp_path / MINE / "truth.csv").write_text("path,source")
     (tmp_path / MINE / "patients.csv").write_text("path,patient")
     monkeypatch.chdir(tmp_path)
-    assert said_by("audit", monkeypatch) is None
+    assert said_by("audit") is None
     assert "not used" not in capsys.readouterr().out
     found = json.loads((tmp_path / "reports/audit/findings.json").read_text("utf-8"))
     assert found["unused"] == {}
@@ -283,7 +281,7 @@ def test_faulty_parameters_end_in_a_sentence_before_any_work(tmp_path, monkeypat
     faults.write_dataset(tmp_path / MINE, 1, 1)
     monkeypatch.chdir(tmp_path)
     fault.make(tmp_path / "params.yaml")
-    assert_ends(said_by("check", monkeypatch), fault)
+    assert_ends(said_by("check"), fault)
     assert not (tmp_path / "data/dataset.json").exists()
     assert not (tmp_path / "pwned").exists()
 
@@ -376,7 +374,7 @@ def test_what_was_edited_between_stages_ends_in_a_sentence(
     project = benchmarked.copy(tmp_path / "project")
     fault.make(project.folder / name)
     monkeypatch.chdir(project.folder)
-    assert_ends(said_by(stage, monkeypatch), fault)
+    assert_ends(said_by(stage), fault)
     assert not list(project.folder.rglob("pwned"))
 
 
