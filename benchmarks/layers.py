@@ -24,6 +24,7 @@ def main() -> None:
     import tensorflow as tf
 
     from brain_mri.models import building, runtime
+    from brain_mri.models.normalising import normalising
 
     rows = []
     for network, size in TRAINED:
@@ -36,10 +37,11 @@ def main() -> None:
         for layer in building.layers_of(model):
             if not isinstance(layer, keras.layers.InputLayer):
                 timed.append((layer.name, _kind(layer), _both_ways(layer, dtype)))
-        for name, kind, call in timed:
-            seconds = median_seconds(call, CALLS)
-            found = {"layer": name, "kind": kind, "seconds": seconds}
-            rows.append({"network": network, "size": size} | found)
+        with normalising(model):
+            for name, kind, call in timed:
+                seconds = median_seconds(call, CALLS)
+                found = {"layer": name, "kind": kind, "seconds": seconds}
+                rows.append({"network": network, "size": size} | found)
         table = pd.DataFrame(rows)
         print(table.groupby(["network", "size", "kind"])["seconds"].sum(), file=sys.stderr)
     write_here("layers", table, taken)

@@ -86,7 +86,7 @@ def work(size: int, threads: int) -> None:
             seconds = median_seconds(function, STEPS)
             print(json.dumps({"what": what, "seconds": seconds} | facts), flush=True)
 
-        with distribution.in_step(model):
+        with distribution.own_dropout(model):
             tell("step", train, parameters=model.count_params())
         tell("read", lambda: examples.images.images(here))
         for count in REDUCED if replicas > 1 else ():

@@ -103,12 +103,15 @@ def mapped(size: int):
 def ours(network: str, size: int):
     """Train as stages.train does."""
     from brain_mri.models import building, runtime, stepping
+    from brain_mri.models.normalising import normalising
 
     runtime.configure(settings(network))
     model = building.build(network, size, CLASSES, **LAYERS)
     optimizer = stepping.make_optimizer(settings(network), 0.001, 1, model)
     step = stepping.training_step(model, optimizer, model.input)
     examples, rows = mapped(size)
+    with normalising(model):
+        step(examples, rows, False)  # is compiled so
     return lambda: step(examples, rows, False)[0].numpy(), BATCH
 
 

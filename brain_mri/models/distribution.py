@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from brain_mri import params
 from brain_mri.errors import InputError, one_line
-from brain_mri.models.building import layers_of, normalisations
+from brain_mri.models.building import layers_of
 
 # What an operation of all workers ends with once one is gone; the last is NCCL's.
 GONE = (
@@ -286,40 +286,18 @@ def _place_here():
 
 
 @contextmanager
-def in_step(model: keras.Model) -> Iterator[None]:
-    """Have batch normalisation see whole batches, and dropout differ between replicas.
+def own_dropout(model: keras.Model) -> Iterator[None]:
+    """Have each replica drop units of its own.
 
-    With the statistics of its own part, each worker would end with other weights. Keras keeps the
-    state of dropout the same everywhere, so that all would drop the same units.
+    Keras keeps its state the same everywhere, so that all would drop the same units.
     """
-    if replicas() == 1:
-        yield
-        return
-    normalising = normalisations(model)
-    drawing = [each.seed_generator for each in layers_of(model) if hasattr(each, "seed_generator")]
-    for layer in normalising:
-        layer._moments = partial(_moments_of_all, layer)
-    for generator in drawing:
+    layers = layers_of(model) if replicas() > 1 else []
+    generators = [layer.seed_generator for layer in layers if hasattr(layer, "seed_generator")]
+    for generator in generators:
         generator.next = partial(_next_of_replica, generator.next)
     yield
-    for layer in normalising:
-        del layer._moments
-    for generator in drawing:
+    for generator in generators:
         del generator.next
-
-
-def _moments_of_all(layer, values: tf.Tensor, mask: None) -> tuple[tf.Tensor, tf.Tensor]:
-    """Give mean and variance, by channel, of what a layer is given on all replicas.
-
-    In one all-reduce, and one for its gradient. Keras's own makes three, none of which depends on
-    another, so that nothing but TensorFlow's control edges keeps them in one order on all replicas.
-    """
-    axes = [axis for axis in range(values.shape.rank) if axis != layer.axis % values.shape.rank]
-    count = tf.cast(tf.size(values), values.dtype) / values.shape[layer.axis]
-    sums = [tf.reduce_sum(values, axes), tf.reduce_sum(tf.square(values), axes), count[tf.newaxis]]
-    total, squares, count = tf.split(add_up(tf.concat(sums, 0)), [each.shape[0] for each in sums])
-    mean = total / count
-    return mean, tf.maximum(squares / count - tf.square(mean), 0.0)
 
 
 def _next_of_replica(draw: Callable, ordered: bool = True) -> tf.Tensor:

@@ -1,7 +1,5 @@
 """The epoch loop: one for every model."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
@@ -17,9 +15,10 @@ from brain_mri.errors import InputError
 from brain_mri.models.augmenting import augmented
 from brain_mri.models.building import frozen_backbone, normalisations, output_of, unfreeze_top
 from brain_mri.models.checkpoints import Checkpoint
-from brain_mri.models.distribution import in_step
+from brain_mri.models.distribution import own_dropout
 from brain_mri.models.examples import Examples
 from brain_mri.models.inference import cross_entropy
+from brain_mri.models.normalising import normalising
 from brain_mri.models.signals import IMAGES, Probe, probe_steps
 from brain_mri.models.stepping import make_optimizer, predictor, training_step
 from brain_mri.storage import ImageSet
@@ -110,7 +109,7 @@ def fit(
     """
     run = Run(model, training, validation, settings, seed, checkpoint)
     hidden = None if progress else True
-    with in_step(model), _momentum(model) as run.momentum:
+    with own_dropout(model), normalising(model) as run.momentum:
         with tqdm(total=run.total_updates, desc=progress, unit="batch", disable=hidden) as bar:
             if run.resumes != "fine tuning":
                 run.epochs("training", settings.epochs, settings.learning_rate, bar)
@@ -121,18 +120,6 @@ def fit(
                 rate = settings.learning_rate * FINE_TUNING_FACTOR
                 run.epochs("fine tuning", settings.fine_tune_epochs, rate, bar)
         return *run.finish(), run.seconds()
-
-
-@contextmanager
-def _momentum(model: keras.Model) -> Iterator[tf.Variable]:
-    """Have all batch normalisations of a model share one momentum, which may change meanwhile."""
-    layers = normalisations(model)
-    momentum, own = tf.Variable(0.0, trainable=False), [layer.momentum for layer in layers]
-    for layer in layers:
-        layer.momentum = momentum
-    yield momentum
-    for layer, value in zip(layers, own, strict=True):  # it is written to the model's file
-        layer.momentum = value
 
 
 class Run:

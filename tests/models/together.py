@@ -139,7 +139,7 @@ def dropped():
     model = keras.Sequential([keras.Input((100,)), layer])
     strategy = tf.distribute.get_strategy()
     drop = tf.function(lambda: strategy.run(lambda: model(tf.ones((1, 100)), training=True)))
-    with distribution.in_step(model):
+    with distribution.own_dropout(model):
         batches = [strategy.experimental_local_results(drop()) for _ in range(2)]
     return np.array(batches)[:, :, 0].swapaxes(0, 1)
 
