@@ -20,11 +20,12 @@ CALLS = 5
 
 def main() -> None:
     """Time every layer of every network and size, and the update of the weights."""
+    from brain_mri.models import building, runtime  # before TensorFlow, which it sets up
+    from brain_mri.models.normalising import normalising
+
+    # isort: split
     import keras
     import tensorflow as tf
-
-    from brain_mri.models import building, runtime
-    from brain_mri.models.normalising import normalising
 
     rows = []
     for network, size in TRAINED:

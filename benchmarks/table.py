@@ -32,8 +32,8 @@ def read(name: str) -> pd.DataFrame:
 def _of_model_1(name: str) -> pd.DataFrame:
     """Read what a script read of model_1, on the type of processor that was measured last."""
     readings = read(name)
-    last = readings["processor"] == readings["processor"].iloc[-1]
-    return readings[last & (readings["network"] == "model_1")]
+    readings = readings[readings["network"] == "model_1"]
+    return readings[readings["processor"] == readings["processor"].iloc[-1]]
 
 
 def in_columns(readings: pd.DataFrame, value: str) -> pd.DataFrame:
@@ -82,6 +82,29 @@ def contenders() -> str:
     ]
     header = ["kind of layer, each alone", *(", ".join(names) for names in shares)]
     return _trained(readings, ways) + "\n" + markdown(header, rows)
+
+
+def normalising() -> str:
+    """Compare batch normalisation as one operation with Keras's."""
+    rows = []
+    for names, readings in read("normalising").groupby(["processor", "network"], sort=False):
+        rates = in_columns(readings, "images_per_second")
+        medians = [f"{rates[way].median():.3g}" for way in ("as Keras makes it", "one operation")]
+        rows.append([*names, *medians, _ratio(rates["one operation"] / rates["as Keras makes it"])])
+    header = ["as Keras makes it, images/s", "one operation, images/s", "ratio"]
+    return markdown(["processor", "network", *header], rows)
+
+
+def depthwise() -> str:
+    """Compare ways to the gradient of depthwise weights, in milliseconds."""
+    what = ["processor", "channels", "side", "stride"]
+    found = read("depthwise").pivot(index=what, columns="way", values="seconds")
+    ways = ["tensorflow", "pairs", "shifts"]
+    rows = [
+        [kind, channels, f"{side} x {side}", stride, *(f"{row[way] * 1000:.0f}" for way in ways)]
+        for (kind, channels, side, stride), row in found.sort_index(level="side").iterrows()
+    ]
+    return markdown(["processor", "channels", "maps", "stride", *(f"{w}, ms" for w in ways)], rows)
 
 
 def _trained(table: pd.DataFrame, named: list[str]) -> str:
@@ -541,6 +564,8 @@ PARTS = {
         "training": training,
         "layers": layers,
         "contenders": contenders,
+        "normalising": normalising,
+        "depthwise": depthwise,
         "precision": precision,
         "repro": repro,
         "nothing": nothing,

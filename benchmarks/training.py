@@ -31,7 +31,7 @@ def main() -> None:
     """Ask all in turn for each network and size; write every reading."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--way", choices=WAYS, help="only answer for one")
-    parser.add_argument("--network")
+    parser.add_argument("--network", help="only measure one")
     parser.add_argument("--size", type=int)
     arguments = parser.parse_args()
     if arguments.way:
@@ -45,6 +45,8 @@ def main() -> None:
     native = taken["precision"] == "mixed_bfloat16"
     rows = []
     for network, size in TRAINED:
+        if arguments.network not in (None, network):
+            continue
         asked = ["--network", network, "--size", str(size)]
         commands = {way: [sys.executable, __file__, "--way", way, *asked] for way in WAYS}
         # Without instructions for it, bfloat16 is far slower than float32: nobody would pick it.
@@ -139,9 +141,10 @@ def keras_fit(network: str, size: int):
 
 def matmul(network: str, size: int):
     """Multiply matrices as ours does; an image is as many operations as the network makes of it."""
-    import tensorflow as tf
+    from brain_mri.models import building, runtime  # before TensorFlow, which it sets up
 
-    from brain_mri.models import building, runtime
+    # isort: split
+    import tensorflow as tf
 
     taken = runtime.configure(settings(network))["precision"]
     model = building.build(network, size, CLASSES, **LAYERS)

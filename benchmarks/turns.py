@@ -22,12 +22,15 @@ def processor(taken: dict) -> str:
 
 
 def write_here(name: str, table: pd.DataFrame, taken: dict) -> None:
-    """Write readings in place of those of the same type of processor; those of others stay."""
+    """Write readings in place of those of the same networks on the same type of processor."""
     path, kind = READINGS / f"{name}.csv", processor(taken)
     table = table.assign(processor=kind)
     if path.exists():
-        others = pd.read_csv(path)
-        table = pd.concat([others[others["processor"] != kind], table])
+        before = pd.read_csv(path)
+        replaced = before["processor"] == kind
+        if "network" in table:
+            replaced &= before["network"].isin(table["network"])
+        table = pd.concat([before[~replaced], table])
     path.parent.mkdir(exist_ok=True)
     table.to_csv(path, index=False, lineterminator="\n", float_format="%.4g")
 

@@ -16,7 +16,7 @@ import brain_mri  # noqa: F401  # it tells of packages that are missing
 import pandas as pd
 from matplotlib import style
 from matplotlib.figure import Figure
-from table import markdown, write
+from table import markdown, read, write
 
 from brain_mri.report.drawing import COLOURS, GREY, STYLE, svg
 from brain_mri.storage import write_text
@@ -42,6 +42,9 @@ NO_MODELS = {
     "header": "*file header*",
     "statistics": "*brightness*",
 }
+
+# What is left of 2,768 images to train on, without a fold of five and without validation.
+FOLD_IMAGES = 2768 * 4 / 5 * 0.85
 
 # As the origin study printed them; it reports no figures for the other models.
 STUDY = {
@@ -190,15 +193,56 @@ def _folds_table(run: str, measures: dict[str, str]) -> str:
 
 def recipes() -> str:
     """Give the recipes that were tried, best first, as a Markdown table."""
-    tried = pd.read_csv(HERE / "recipes.csv", keep_default_na=False)
-    what = ["net", "other", "size", "epochs", "batch"]
-    found = tried.groupby(what)["accuracy_mirrored"].agg(["mean", "min", "max"]).reset_index()
-    found["net"] += found["other"].where(found["other"] == "", ", " + found["other"])
     rows = []
-    for each in found.sort_values("mean", ascending=False).itertuples():
+    for each in _recipes().itertuples():
+        name = f"{each.network}, {each.other}" if each.other else each.network
         spread = f"{each.mean:.3f} [{each.min:.3f}, {each.max:.3f}]"
-        rows.append([each.net, each.size, each.epochs, each.batch, spread])
-    return markdown(["network", "pixels", "epochs", "batch", "validation"], rows)
+        minutes = "" if pd.isna(each.minutes) else f"{each.minutes:.0f}"
+        rows.append([name, each.size, each.epochs, each.batch, spread, minutes])
+    return markdown(["network", "pixels", "epochs", "batch", "validation", "minutes"], rows)
+
+
+def _recipes() -> pd.DataFrame:
+    """Read each recipe's accuracy on validation and the minutes it takes to train, best first."""
+    tried = pd.read_csv(HERE / "recipes.csv", keep_default_na=False)
+    what = ["network", "other", "size", "epochs", "batch"]
+    found = tried.groupby(what)["accuracy_mirrored"].agg(["mean", "min", "max"]).reset_index()
+    costs = read("recipe_cost").fillna({"frozen": ""})
+    costs = costs[costs["processor"] == costs["processor"].iloc[-1]]  # measured last
+    # Whatever else differs costs next to nothing.
+    found["frozen"] = found["other"].where(found["other"].str.endswith("frozen"), "")
+    found = found.merge(costs, "left", ["network", "size", "frozen"])
+    found["minutes"] = found["seconds_per_image"] * FOLD_IMAGES * found["epochs"] / 60
+    return found.sort_values("mean", ascending=False)
+
+
+def curve() -> str:
+    """Draw, as SVG, the recipes' accuracy by the minutes they take to train."""
+    found = _recipes().dropna(subset="minutes")
+    with style.context(STYLE, after_reset=True):
+        figure = Figure(figsize=(8, 4), layout="constrained")
+        axes = figure.subplots()
+        for colour, (name, recipes) in zip(COLOURS, found.groupby("network"), strict=False):
+            whole = recipes["frozen"] == ""
+            axes.plot("minutes", "mean", "o", data=recipes[whole], color=colour, label=name)
+            if not whole.all():
+                how = {"fillstyle": "none", "label": f"{name}, in part frozen"}
+                axes.plot("minutes", "mean", "o", data=recipes[~whole], color=colour, **how)
+        best = found.sort_values(["minutes", "mean"], ascending=[True, False])
+        best = best[best["mean"] == best["mean"].cummax()]
+        line = {"color": GREY, "linewidth": 1, "zorder": 0, "label": "best for the time"}
+        axes.plot("minutes", "mean", data=best, **line)
+        for each in best.itertuples():
+            said = f"{each.size} px, {each.epochs} epochs"
+            where = {"xytext": (-6, 5), "textcoords": "offset points", "ha": "right"}
+            axes.annotate(said, (each.minutes, each.mean), **where)
+        axes.set(xscale="log", xlim=(2, 60), xlabel="minutes of one training on two cores")
+        axes.set_xticks([3, 5, 10, 20, 40], ["3", "5", "10", "20", "40"])
+        axes.minorticks_off()
+        axes.set(ylabel="accuracy on validation, mean over folds")
+        axes.grid(axis="y")
+        axes.legend(loc="lower right")
+        return svg(figure)
 
 
 def by_cluster() -> str:
@@ -397,3 +441,4 @@ PARTS = {
 if __name__ == "__main__":
     write(PARTS, "results/readme.py")
     write_text(HERE.parent / "docs/published.svg", picture())
+    write_text(HERE.parent / "docs/recipes.svg", curve())

@@ -1,0 +1,53 @@
+"""Time updates with batch normalisation as one operation and as Keras makes it, in turn.
+
+`python benchmarks/normalising.py` writes benchmarks/readings/normalising.csv, in four minutes.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+import brain_mri  # noqa: F401  # it tells of packages that are missing
+
+# isort: split
+import pandas as pd
+from training import BATCH, CLASSES, LAYERS, TRAINED, mapped, ours, settings
+from turns import in_turn, serve, write_here
+
+from brain_mri.models import building, runtime, stepping
+
+ROUNDS = 5
+
+
+def main() -> None:
+    """Ask both ways in turn for each network that normalises; write every reading."""
+    if len(sys.argv) > 1:
+        way, network, size = sys.argv[1:]
+        serve(*WAYS[way](network, int(size)))
+        return
+    taken = runtime.configure(settings("model_1"))
+    rows = []
+    for network, size in TRAINED:
+        if network == "model_1":
+            continue
+        commands = {way: [sys.executable, __file__, way, network, str(size)] for way in WAYS}
+        for number, way, rate in in_turn(commands, ROUNDS):
+            read = {"round": number, "way": way, "images_per_second": rate}
+            rows.append({"network": network, "size": size} | read)
+    write_here("normalising", pd.DataFrame(rows), taken)
+
+
+def as_keras(network: str, size: int):
+    """Train as ours, with Keras's batch normalisation."""
+    runtime.configure(settings(network))
+    model = building.build(network, size, CLASSES, **LAYERS)
+    optimizer = stepping.make_optimizer(settings(network), 0.001, 1, model)
+    step = stepping.training_step(model, optimizer, model.input)
+    examples, rows = mapped(size)
+    return lambda: step(examples, rows, False)[0].numpy(), BATCH
+
+
+WAYS = {"one operation": ours, "as Keras makes it": as_keras}
+
+if __name__ == "__main__":
+    main()
