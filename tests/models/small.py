@@ -1,13 +1,21 @@
 """What the tests of training share: a few images of two classes, and settings that fit them."""
 
+import os
+
 import numpy as np
 import pandas as pd
+import pytest
 
+from brain_mri.models import runtime
 from brain_mri.models.examples import Examples
 from brain_mri.params import Augment
 from brain_mri.storage import read_images, write_images
 
 CLASSES = ["dark", "bright"]
+computes_in_bfloat16 = pytest.mark.skipif(
+    os.environ.get("ONEDNN_MAX_CPU_ISA", "").lower() in runtime.WITHOUT_BFLOAT16,
+    reason="the environment keeps oneDNN from bfloat16",
+)
 SETTINGS = {
     "architecture": "model_4",
     "precision": "float32",

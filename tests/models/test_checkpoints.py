@@ -2,7 +2,6 @@
 
 import importlib.util
 import io
-import os
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +13,7 @@ import pytest
 from brain_mri.models import building, runtime, training
 from brain_mri.models.checkpoints import Checkpoint, key
 from brain_mri.params import Augment
-from tests.models.small import SETTINGS, write_examples
+from tests.models.small import SETTINGS, computes_in_bfloat16, write_examples
 
 ROOT = Path(__file__).parents[2]
 EPOCHS = 4
@@ -78,10 +77,7 @@ def assert_same(one, other):
         {"early_stopping": 2, "learning_rate": 1e-12, "optimizer": "rmsprop"},
         pytest.param(
             {"steps_per_epoch": 4, "optimizer": "sgd", "precision": "mixed_bfloat16"},
-            marks=pytest.mark.skipif(
-                os.environ.get("ONEDNN_MAX_CPU_ISA", "").lower() in runtime.WITHOUT_BFLOAT16,
-                reason="the environment keeps oneDNN from bfloat16",
-            ),
+            marks=computes_in_bfloat16,
         ),
     ],
     ids=lambda changes: "-".join(changes),

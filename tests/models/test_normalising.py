@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from brain_mri.models.normalising import normalising
+from tests.models.small import computes_in_bfloat16
 
 MAPS = np.random.default_rng(0).normal(3.0, 2.0, (4, 5, 5, 3)).astype("float32")
 
@@ -68,6 +69,7 @@ def test_feature_maps_are_normalised_by_one_operation(options, at_once):
     assert ("FusedBatchNormV3" in {node.type for node in graph.get_operations()}) == at_once
 
 
+@computes_in_bfloat16
 def test_in_bfloat16_sums_are_in_float32():
     """Of 16,384 values about 100, a sum in bfloat16 would be far off."""
     values = np.random.default_rng(0).normal(100.0, 4.0, (4, 64, 64, 2)).astype("float32")
