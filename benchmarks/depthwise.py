@@ -28,7 +28,7 @@ KERNEL = 5
 
 
 def main() -> None:
-    """Time each way, by shape; say how far it is from TensorFlow's result."""
+    """Time each way, by shape; all have to give TensorFlow's result."""
     taken = runtime.configure(settings("efficientnet_lite0"))
     rows = []
     for channels, side, stride in SHAPES:

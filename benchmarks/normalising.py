@@ -4,6 +4,7 @@
 """
 
 import sys
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -11,10 +12,10 @@ import brain_mri  # noqa: F401  # it tells of packages that are missing
 
 # isort: split
 import pandas as pd
-from training import BATCH, CLASSES, LAYERS, TRAINED, mapped, ours, settings
+from training import TRAINED, ours, settings
 from turns import in_turn, serve, write_here
 
-from brain_mri.models import building, runtime, stepping
+from brain_mri.models import runtime
 
 ROUNDS = 5
 
@@ -37,17 +38,7 @@ def main() -> None:
     write_here("normalising", pd.DataFrame(rows), taken)
 
 
-def as_keras(network: str, size: int):
-    """Train as ours, with Keras's batch normalisation."""
-    runtime.configure(settings(network))
-    model = building.build(network, size, CLASSES, **LAYERS)
-    optimizer = stepping.make_optimizer(settings(network), 0.001, 1, model)
-    step = stepping.training_step(model, optimizer, model.input)
-    examples, rows = mapped(size)
-    return lambda: step(examples, rows, False)[0].numpy(), BATCH
-
-
-WAYS = {"one operation": ours, "as Keras makes it": as_keras}
+WAYS = {"one operation": ours, "as Keras makes it": partial(ours, at_once=False)}
 
 if __name__ == "__main__":
     main()

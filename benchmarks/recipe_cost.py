@@ -14,13 +14,12 @@ import brain_mri  # noqa: F401  # it tells of packages that are missing
 # isort: split
 import keras
 import pandas as pd
-from training import BATCH, CLASSES, LAYERS, ROOT, mapped, settings
+from training import CLASSES, LAYERS, ROOT, settings, update
 from turns import in_turn, serve, write_here
 
 from brain_mri import params
-from brain_mri.models import building, runtime, stepping
+from brain_mri.models import building, runtime
 from brain_mri.models.augmenting import augmented
-from brain_mri.models.normalising import normalising
 
 ROUNDS = 5
 FROZEN = "stem and {} of 16 blocks frozen"
@@ -33,7 +32,7 @@ TRAINED += [("efficientnet_lite0", 128, blocks) for blocks in (5, 8, 11)]
 def main() -> None:
     """Ask all in turn; write seconds per image, the median over rounds."""
     if len(sys.argv) > 1:
-        serve(*update(*TRAINED[int(sys.argv[1])]))
+        serve(*augmented_update(*TRAINED[int(sys.argv[1])]))
         return
     commands = {place: [sys.executable, __file__, str(place)] for place in range(len(TRAINED))}
     rates = pd.DataFrame(in_turn(commands, ROUNDS), columns=["round", "place", "rate"])
@@ -44,20 +43,14 @@ def main() -> None:
     write_here("recipe_cost", table.assign(seconds_per_image=1 / rates), taken)
 
 
-def update(network: str, size: int, blocks: int):
-    """Compile an update, as of a model with augmentation."""
+def augmented_update(network: str, size: int, blocks: int):
+    """Compile an update of a network of which the stem and so many blocks stay as they are."""
     ranges = params.load(ROOT / "params.yaml").models["efficientnet"].augment
     runtime.configure(settings(network))
     runtime.set_seed(1)
     model = building.build(network, size, CLASSES, **LAYERS, weights="imagenet", frozen=0)
     freeze(model, blocks)
-    optimizer = stepping.make_optimizer(settings(network), 0.001, 1, model)
-    change = partial(augmented, seed=1, ranges=ranges)
-    step = stepping.training_step(model, optimizer, model.input, change)
-    examples, rows = mapped(size)
-    with normalising(model):
-        step(examples, rows, False, 1)
-    return lambda: step(examples, rows, False, 1)[0].numpy(), BATCH
+    return update(model, partial(augmented, seed=1, ranges=ranges))
 
 
 def freeze(model: keras.Model, blocks: int) -> None:

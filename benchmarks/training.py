@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import sys
+from contextlib import nullcontext
 from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
@@ -102,17 +103,23 @@ def mapped(size: int):
     return Examples(images, labels, weights), rows
 
 
-def ours(network: str, size: int):
-    """Train as stages.train does."""
-    from brain_mri.models import building, runtime, stepping
-    from brain_mri.models.normalising import normalising
+def ours(network: str, size: int, at_once: bool = True):
+    """Train as stages.train does; without `at_once`, with Keras's batch normalisation."""
+    from brain_mri.models import building, runtime
 
     runtime.configure(settings(network))
-    model = building.build(network, size, CLASSES, **LAYERS)
-    optimizer = stepping.make_optimizer(settings(network), 0.001, 1, model)
-    step = stepping.training_step(model, optimizer, model.input)
-    examples, rows = mapped(size)
-    with normalising(model):
+    return update(building.build(network, size, CLASSES, **LAYERS), at_once=at_once)
+
+
+def update(model, change=None, at_once: bool = True):
+    """Compile an update of a model, of images that are augmented by `change`."""
+    from brain_mri.models import stepping
+    from brain_mri.models.normalising import normalising
+
+    optimizer = stepping.make_optimizer(settings(model.name), 0.001, 1, model)
+    step = stepping.training_step(model, optimizer, model.input, change)
+    examples, rows = mapped(model.input.shape[1])
+    with normalising(model) if at_once else nullcontext():
         step(examples, rows, False)  # is compiled so
     return lambda: step(examples, rows, False)[0].numpy(), BATCH
 
