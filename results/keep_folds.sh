@@ -17,7 +17,7 @@ with open(path, "w", encoding="utf-8") as file:
 END
 (
   cd "$aside"
-  PYTHONPATH=$root python -m stages.folds --data "$root/studies/folds/data" \
+  PYTHONPATH=$root python -m stages.folds --data "$root/studies/folds/data/prepared" \
     --runs "$root/studies/folds/runs" --manifest "$root/data/audit/manifest.csv" \
     --patients "$root/data/audit/patients.csv" --output out
 )
