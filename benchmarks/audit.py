@@ -12,7 +12,10 @@ import brain_mri  # noqa: F401  # it tells of packages that are missing
 # isort: split
 import pandas as pd
 from clones import set_parameters
-from turns import PEERS, READINGS, ROOT, run
+from training import settings
+from turns import PEERS, READINGS, ROOT, run, write_here
+
+from brain_mri.models import runtime
 
 ROUNDS = 3
 
@@ -51,8 +54,7 @@ def main() -> None:
             {"kind": kind, "a": a, "b": b, "found": bool(ours[a] == ours[b])}
             for kind, a, b in pairs
         ]
-    READINGS.mkdir(exist_ok=True)
-    pd.DataFrame(rows).to_csv(READINGS / "audit.csv", index=False, lineterminator="\n")
+    write_here("audit", pd.DataFrame(rows), runtime.configure(settings("model_1")))
     table = pd.DataFrame(found, columns=["kind", "a", "b", "found"]).sort_values(["kind", "a", "b"])
     table.to_csv(READINGS / "audit_pairs.csv", index=False, lineterminator="\n")
 

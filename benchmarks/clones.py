@@ -58,29 +58,32 @@ def make_small(folder: Path) -> dict:
     )
 
 
-def reproduce(folder: Path, aside: Path) -> tuple[float, pd.DataFrame]:
-    """Run `dvc repro` in a clone.
+def reproduce(folder: Path, aside: Path, *words: str) -> tuple[float, pd.DataFrame]:
+    """Run `dvc repro` in a clone, or `dvc` with other words.
 
     Returns
     -------
     seconds : float
         Of all.
     stages : DataFrame
-        By stage, ``process``, the seconds of its process, ``body``, those after its imports, and
-        ``mb``, what the largest of its processes held at most.
+        By stage, the seconds of its ``process``, or of all of them, those after imports, ``body``,
+        and ``mb``, what the largest process held at most.
     """
     watch, log = aside / "watch/python", aside / "watch/log"
-    watch.parent.mkdir()
+    watch.parent.mkdir(exist_ok=True)
+    log.unlink(missing_ok=True)
     watch.write_text(WATCH.format(python=sys.executable, log=str(log)))
     watch.chmod(0o755)
     start = perf_counter()
-    said = command("dvc", "repro", folder=folder, before=str(watch.parent))
+    said = command("dvc", *(words or ("repro",)), folder=folder, before=str(watch.parent))
     seconds = perf_counter() - start
-    body = dict(re.findall(r"^([\w@]+): .*\(([\d.]+) s\)$", said, re.MULTILINE))
-    rows = {}
-    for line in log.read_text().splitlines():
+    bodies = re.findall(r"^[\w@-]+: .*\(([\d.]+) s\)$", said, re.MULTILINE)
+    rows = []
+    for line, body in zip(log.read_text().splitlines(), bodies, strict=True):
         module, item, process, memory = line.split()
         stage = module.removeprefix("stages.")
-        stage += f"@{item}" if stage in ("balance", "train", "evaluate") else ""
-        rows[stage] = [float(process), float(body[stage]), float(memory)]
-    return seconds, pd.DataFrame.from_dict(rows, "index", columns=["process", "body", "mb"])
+        stage += f"@{item}" if stage in ("train", "evaluate") else ""
+        rows.append((stage, float(process), float(body), float(memory)))
+    table = pd.DataFrame(rows, columns=["stage", "process", "body", "mb"])
+    table = table.groupby("stage", sort=False)
+    return seconds, table.agg({"process": "sum", "body": "sum", "mb": "max"})

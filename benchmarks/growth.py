@@ -10,7 +10,10 @@ import brain_mri  # noqa: F401  # it tells of packages that are missing
 # isort: split
 import pandas as pd
 from clones import clone, make_small, reproduce, set_parameters
-from turns import READINGS
+from training import settings
+from turns import write_here
+
+from brain_mri.models import runtime
 
 TIMES = (1, 4, 16)
 COPIES = ("reencoded", "rescaled", "brightened", "turned", "mislabelled")
@@ -29,10 +32,8 @@ def main() -> None:
             _, table = reproduce(folder, Path(name))
         tables.append(table.assign(times=times).rename_axis("stage").reset_index())
         print(tables[-1].to_string(), file=sys.stderr)
-    READINGS.mkdir(exist_ok=True)
     table = pd.concat(tables)[["times", "stage", "process", "body", "mb"]]
-    table = table.round({"process": 2, "body": 2, "mb": 0})
-    table.to_csv(READINGS / "growth.csv", index=False, lineterminator="\n")
+    write_here("growth", table, runtime.configure(settings("model_1")))
 
 
 if __name__ == "__main__":

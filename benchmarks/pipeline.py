@@ -1,4 +1,4 @@
-"""Where the seconds of the default `dvc repro` go, and what it costs when nothing has changed."""
+"""Where the seconds of `dvc repro` go: the default run, one model in folds, and nothing to do."""
 
 import os
 import shutil
@@ -17,30 +17,37 @@ import brain_mri  # noqa: F401  # it tells of packages that are missing
 import numpy as np
 import pandas as pd
 from clones import clone, command, make_small, reproduce, set_parameters
-from turns import READINGS
+from training import settings
+from turns import write_here
+
+from brain_mri.models import runtime
 
 ROUNDS = 5
+IN_FOLDS = "efficientnet"  # the best contender
 
 
 def main() -> None:
-    """Measure both, the second on a data set given on the command line."""
+    """Measure all, the last on a data set given on the command line."""
     dataset = Path(sys.argv[1]).resolve()
-    READINGS.mkdir(exist_ok=True)
+    taken = runtime.configure(settings("model_1"))
     with tempfile.TemporaryDirectory() as name:
-        nothing_to_do(Path(name), dataset)
+        write_here("nothing", nothing_to_do(Path(name), dataset), taken)
     with tempfile.TemporaryDirectory() as name:
-        first_run(Path(name))
+        folder = clone(Path(name) / "clone")
+        table = first_run(folder, Path(name))
+        table["compute"] = pd.Series(bare_compute(folder))
+        write_here("repro", table.fillna(0.0).reset_index(), taken)
+        runs = [f"evaluate@{fold}-{IN_FOLDS}" for fold in range(1, 6)]
+        table = first_run(folder, Path(name), "--cd", "studies/folds", "repro", *runs)
+        write_here("folds", table.fillna(0.0).reset_index(), taken)
 
 
-def first_run(aside: Path) -> None:
-    """Run the default pipeline from an empty cache; write where its seconds went."""
-    folder = clone(aside / "clone")
-    whole, table = reproduce(folder, aside)
-    table["compute"] = pd.Series(bare_compute(folder))
+def first_run(folder: Path, aside: Path, *words: str) -> pd.DataFrame:
+    """Run what was not run before; give where its seconds went, those of dvc too."""
+    whole, table = reproduce(folder, aside, *words)
     table.loc["dvc", "process"] = whole - table["process"].sum()
-    table = table.drop(columns="mb").fillna(0.0).round(2).rename_axis("stage").reset_index()
-    table.to_csv(READINGS / "repro.csv", index=False, lineterminator="\n")
     print(table.to_string(), file=sys.stderr)
+    return table.drop(columns="mb").rename_axis("stage")
 
 
 def bare_compute(folder: Path) -> dict[str, float]:
@@ -50,8 +57,6 @@ def bare_compute(folder: Path) -> dict[str, float]:
 
     Of each compiled function the first call, which compiles it, counts as the median of the others.
     """
-    sys.path.insert(0, str(folder))
-    del sys.modules["stages"]  # of this folder; it is the clone's that is measured
     os.chdir(folder)
     from brain_mri import params
     from brain_mri.models import building, runtime, stepping, training
@@ -99,11 +104,11 @@ def timing(compile_: Callable, times: list[float]) -> Callable:
     return compiled
 
 
-def nothing_to_do(aside: Path, dataset: Path) -> None:
+def nothing_to_do(aside: Path, dataset: Path) -> pd.DataFrame:
     """Time `dvc repro` and `dvc status` where all is done, against a bare `dvc add`."""
     folder = clone(aside / "clone")
     shutil.copytree(dataset, folder / "data/mine")
-    set_parameters(folder, dataset="data/mine", image_size=32)
+    set_parameters(folder, dataset="data/mine", patients=None, image_size=32)
     make_small(folder)
     command("dvc", "repro", folder=folder)
     bare = aside / "bare"
@@ -127,7 +132,7 @@ def nothing_to_do(aside: Path, dataset: Path) -> None:
                 sys.exit(f"{way} found something to do: {said}")
             rows.append({"round": number, "way": way, "seconds": seconds})
             print(rows[-1], file=sys.stderr)
-    pd.DataFrame(rows).to_csv(READINGS / "nothing.csv", index=False, lineterminator="\n")
+    return pd.DataFrame(rows)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 from clones import set_parameters
 from PIL import Image
-from turns import READINGS, ROOT, run
+from training import settings
+from turns import ROOT, run, write_here
 
 ROUNDS = 5
 SIZE = 64  # as in params.yaml
@@ -54,8 +55,9 @@ def main() -> None:
                 seconds, _ = run(command, folder, **stages)
                 rows.append({"round": number, "way": way, "seconds": round(seconds, 2)})
                 print(rows[-1], file=sys.stderr)
-    READINGS.mkdir(exist_ok=True)
-    pd.DataFrame(rows).to_csv(READINGS / "prepare.csv", index=False, lineterminator="\n")
+    from brain_mri.models import runtime  # TensorFlow, which bare Pillow is not to wait for
+
+    write_here("prepare", pd.DataFrame(rows), runtime.configure(settings("model_1")))
 
 
 def decode_and_resize(dataset: Path, output: Path) -> None:

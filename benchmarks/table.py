@@ -178,25 +178,35 @@ def precision() -> str:
 
 def repro() -> str:
     """Tell where the seconds of the default pipeline go."""
-    table = read("repro")
-    table["group"] = table["stage"].str.partition("@")[0]
-    groups = table.groupby("group", sort=False)[["process", "body", "compute"]].sum()
-    rows = []
-    for name, seconds in groups.iterrows():
-        start = seconds["process"] - seconds["body"] if name != "dvc" else 0
-        rest = seconds["process"] - start - seconds["compute"]
-        cells = (seconds["process"], start, seconds["compute"], rest)
-        rows.append([name, *(f"{cell:.1f}" for cell in cells)])
-    whole, compute = groups["process"].sum(), groups["compute"].sum()
-    trainings = table[table["group"] == "train"].set_index("stage")
-    besides = (trainings["body"] - trainings["compute"]).nlargest(2)
-    said = (
-        f"\nAll: {whole:.0f} s, {whole / compute:.2f} times the {compute:.0f} s of bare compute of "
-        f"the trainings. All else in train: {besides.iloc[0]:.0f} s of {besides.index[0]}, and "
-        f"{besides.iloc[1]:.0f} s of another at most.\n"
-    )
-    header = ["stage", "seconds", "start of Python and imports", "bare compute", "all else"]
-    return markdown(header, rows) + said
+    table, said = read("repro"), ""
+    for kind, own in table.groupby("processor", sort=False):
+        whole, compute = own["process"].sum(), own["compute"].sum()
+        trainings = own[own["stage"].str.startswith("train@")].set_index("stage")
+        besides = (trainings["body"] - trainings["compute"]).nlargest(2)
+        said += (
+            f"\n{kind}: {whole:.0f} s, {whole / compute:.2f} times the {compute:.0f} s of bare "
+            f"compute of the trainings. All else in train: {besides.iloc[0]:.0f} s of "
+            f"{besides.index[0]}, and {besides.iloc[1]:.0f} s of another at most.\n"
+        )
+    return _seconds(table) + said
+
+
+def _seconds(table: pd.DataFrame) -> str:
+    """Give the seconds of each stage, of all models together, as a Markdown table."""
+    table["stage"] = table["stage"].str.partition("@")[0]
+    table["start"] = (table["process"] - table["body"]).where(table["stage"] != "dvc", 0)
+    table["rest"] = table["process"] - table["start"] - table.get("compute", 0)
+    columns = {"process": "seconds", "start": "start of Python and imports"}
+    columns |= {"compute": "bare compute"} if "compute" in table else {}
+    columns |= {"rest": "all else"}
+    groups = table.groupby(["processor", "stage"], sort=False)[list(columns)].sum()
+    rows = [[*names, *(f"{cell:.1f}" for cell in row)] for names, row in groups.iterrows()]
+    return markdown(["processor", "stage", *columns.values()], rows)
+
+
+def in_folds() -> str:
+    """Tell where the seconds of the best contender's five folds go."""
+    return _seconds(read("folds"))
 
 
 def nothing() -> str:
@@ -226,19 +236,19 @@ def growth() -> str:
     """Tell how seconds and memory of the stages grow with the set."""
     table = _by_stage()
     rows = []
-    for stage, readings in table.groupby("stage", sort=False):
+    for names, readings in table.groupby(["processor", "stage"], sort=False):
         seconds, memory = readings["body"].to_numpy(), readings["mb"].to_numpy()
         exponent = f"{np.log(seconds[-1] / seconds[-2]) / np.log(4):.2f}" if seconds[-2] else ""
         rows.append(
             [
-                stage,
+                *names,
                 *(f"{value:.1f}" for value in seconds),
                 exponent,
                 *(f"{value:.0f}" for value in memory),
             ]
         )
     times = table["times"].unique()
-    header = ["stage", *(f"seconds at {n}x" for n in times), "exponent, last step"]
+    header = ["processor", "stage", *(f"seconds at {n}x" for n in times), "exponent, last step"]
     return markdown([*header, *(f"MB at {n}x" for n in times)], rows)
 
 
@@ -246,7 +256,7 @@ def _by_stage() -> pd.DataFrame:
     """Add up the readings of a stage that runs for several models."""
     table = read("growth")
     table["stage"] = table["stage"].str.partition("@")[0]
-    grouped = table.groupby(["times", "stage"], sort=False)
+    grouped = table.groupby(["processor", "times", "stage"], sort=False)
     return grouped.agg({"body": "sum", "mb": "max"}).reset_index()
 
 
@@ -350,12 +360,13 @@ def predicted() -> str:
 
 
 def _turns(name: str, reference: str) -> str:
-    seconds = in_columns(read(name), "seconds")
-    rows = [
-        [way, f"{seconds[way].median():.1f}", _ratio(seconds[way] / seconds[reference])]
-        for way in sorted(seconds, key=lambda way: way != reference)
-    ]
-    return markdown(["", "seconds, median", f"times {reference}"], rows)
+    rows = []
+    for kind, readings in read(name).groupby("processor", sort=False):
+        seconds = in_columns(readings, "seconds")
+        for way in sorted(seconds, key=lambda way: way != reference):
+            ratio = _ratio(seconds[way] / seconds[reference])
+            rows.append([kind, way, f"{seconds[way].median():.1f}", ratio])
+    return markdown(["processor", "", "seconds, median", f"times {reference}"], rows)
 
 
 def _ratio(ratios: pd.Series) -> str:
@@ -547,9 +558,11 @@ def draw() -> None:
     left.set_xticks(places + 0.4 - width / 2, [f"{size} x {size}" for size in rates.index])
     left.set(yscale="log", ylabel="images per second", title="Training model_1, batch 32")
     left.legend(fontsize=8)
-    for stage, readings in _by_stage().groupby("stage", sort=False):
+    grown = _by_stage()
+    last = grown[grown["processor"] == grown["processor"].iloc[-1]]
+    for stage, readings in last.groupby("stage", sort=False):
         right.plot(readings["times"], readings["body"].clip(lower=0.1), marker="o", label=stage)
-    ticks = sorted(read("growth")["times"].unique())
+    ticks = sorted(last["times"].unique())
     right.set(xscale="log", yscale="log", xlabel="times the default data", ylabel="seconds")
     right.set_xticks(ticks, [str(tick) for tick in ticks])
     right.minorticks_off()
@@ -568,6 +581,7 @@ PARTS = {
         "depthwise": depthwise,
         "precision": precision,
         "repro": repro,
+        "in_folds": in_folds,
         "nothing": nothing,
         "audit": audit,
         "prepare": prepare,
