@@ -138,7 +138,7 @@ def find_twins(
             parts = apply(partial(_find_pairs, folder=Path(files), chunk=chunk), rows)
             return _likest([found, *parts])
 
-        first_rows = np.flatnonzero(firsts < (count if asked is None else asked))
+        first_rows = np.arange(count) if asked is None else np.flatnonzero(firsts < asked)
         found = compare(first_rows, None if count <= exact else nearest)
         compared = np.full(count, count <= exact or asked is not None)
         while len(large := _firsts_of_large(cluster(count, found.pairs), nearest, compared)):

@@ -272,6 +272,13 @@ def test_slices_of_one_fingerprint_are_each_paired_with_the_first_alone():
     assert said(found) == ["upright", "mirrored", "upright"]
 
 
+def test_twins_that_stand_behind_copies_are_found():
+    one = fingerprint(head(1))
+    late = [fingerprint(p) for p in (head(2), head(3), jpeg(head(3), 50))]
+    found = find_twins([one, one, one, one, *late])
+    assert found.pairs.tolist() == [[0, 1], [0, 2], [0, 3], [5, 6]]
+
+
 def test_the_twin_search_keeps_no_fingerprints_in_memory():
     generator = np.random.default_rng(0)
     count, size = 2000, 2 * 64 * 64
