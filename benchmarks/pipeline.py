@@ -20,14 +20,17 @@ from clones import clone, command, make_small, reproduce, set_parameters
 from training import settings
 from turns import write_here
 
-from brain_mri.models import runtime
+from brain_mri import params
+from brain_mri.models import building, runtime, stepping, training
+from brain_mri.models.examples import Examples
+from brain_mri.storage import read_images
 
 ROUNDS = 5
 IN_FOLDS = "efficientnet"  # the best contender
 
 
 def main() -> None:
-    """Measure all, the last on a data set given on the command line."""
+    """Measure all; nothing to do, on a data set given on the command line."""
     dataset = Path(sys.argv[1]).resolve()
     taken = runtime.configure(settings("model_1"))
     with tempfile.TemporaryDirectory() as name:
@@ -58,29 +61,24 @@ def bare_compute(folder: Path) -> dict[str, float]:
     Of each compiled function the first call, which compiles it, counts as the median of the others.
     """
     os.chdir(folder)
-    from brain_mri import params
-    from brain_mri.models import building, runtime, stepping, training
-    from brain_mri.models.examples import Examples
-    from brain_mri.storage import read_images
-
     parameters = params.load()
     spent = {}
     for name in parameters.models:
-        settings = parameters.model(name, parameters.activation)
-        runtime.configure(settings)
+        own = parameters.model(name, parameters.activation)
+        runtime.configure(own)
         runtime.set_seed(parameters.seed)
         examples, validation = (
             Examples.of(read_images(folder / "data" / data), parameters.classes)
-            for data in (f"balanced/{settings.data}", "prepared/val")
+            for data in (f"balanced/{own.data}", "prepared/val")
         )
         size, classes = examples.images.size, len(parameters.classes)
-        model = building.build(image_size=size, classes=classes, **settings.model_dump())
+        model = building.build(image_size=size, classes=classes, **own.model_dump())
         calls: dict[str, list[float]] = {"training_step": [], "forward": []}
         with ExitStack() as stack:
             for module, (function, times) in zip((training, stepping), calls.items(), strict=True):
                 timed = timing(getattr(module, function), times)
                 stack.enter_context(patch.object(module, function, timed))
-            training.fit(model, examples, validation, settings, parameters.seed)
+            training.fit(model, examples, validation, own, parameters.seed)
         spent[f"train@{name}"] = sum(
             sum(times[1:]) + float(np.median(times)) for times in calls.values()
         )

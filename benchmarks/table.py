@@ -29,11 +29,15 @@ def read(name: str) -> pd.DataFrame:
     return pd.read_csv(READINGS / f"{name}.csv")
 
 
+def measured_last(readings: pd.DataFrame) -> pd.DataFrame:
+    """Choose the readings of the type of processor that was measured last."""
+    return readings[readings["processor"] == readings["processor"].iloc[-1]]
+
+
 def _of_model_1(name: str) -> pd.DataFrame:
     """Read what a script read of model_1, on the type of processor that was measured last."""
     readings = read(name)
-    readings = readings[readings["network"] == "model_1"]
-    return readings[readings["processor"] == readings["processor"].iloc[-1]]
+    return measured_last(readings[readings["network"] == "model_1"])
 
 
 def in_columns(readings: pd.DataFrame, value: str) -> pd.DataFrame:
@@ -558,8 +562,7 @@ def draw() -> None:
     left.set_xticks(places + 0.4 - width / 2, [f"{size} x {size}" for size in rates.index])
     left.set(yscale="log", ylabel="images per second", title="Training model_1, batch 32")
     left.legend(fontsize=8)
-    grown = _by_stage()
-    last = grown[grown["processor"] == grown["processor"].iloc[-1]]
+    last = measured_last(_by_stage())
     for stage, readings in last.groupby("stage", sort=False):
         right.plot(readings["times"], readings["body"].clip(lower=0.1), marker="o", label=stage)
     ticks = sorted(last["times"].unique())

@@ -16,7 +16,7 @@ import brain_mri  # noqa: F401  # it tells of packages that are missing
 import pandas as pd
 from matplotlib import style
 from matplotlib.figure import Figure
-from table import markdown, read, write
+from table import markdown, measured_last, read, write
 
 from brain_mri.report.drawing import COLOURS, GREY, STYLE, svg
 from brain_mri.storage import write_text
@@ -208,8 +208,7 @@ def _recipes() -> pd.DataFrame:
     tried = pd.read_csv(HERE / "recipes.csv", keep_default_na=False)
     what = ["network", "other", "size", "epochs", "batch"]
     found = tried.groupby(what)["accuracy_mirrored"].agg(["mean", "min", "max"]).reset_index()
-    costs = read("recipe_cost").fillna({"frozen": ""})
-    costs = costs[costs["processor"] == costs["processor"].iloc[-1]]  # measured last
+    costs = measured_last(read("recipe_cost").fillna({"frozen": ""}))
     # Whatever else differs costs next to nothing.
     found["frozen"] = found["other"].where(found["other"].str.endswith("frozen"), "")
     found = found.merge(costs, "left", ["network", "size", "frozen"])
@@ -287,7 +286,7 @@ def judged() -> str:
         measures = ("accuracy", "with_twin_accuracy", "without_twin_accuracy")
         gap = own["gaps"]["classifiers"][name]
         figures = [_with_interval(own["classifiers"][name][measure]) for measure in measures]
-        return [*figures, f"{gap['value']:+.3f} [{gap['low']:+.3f}, {gap['high']:+.3f}]"]
+        return [*figures, _signed(gap["value"], gap["low"], gap["high"])]
 
     for name, said in JUDGED.items():
         own = found["models"][name]
@@ -314,7 +313,11 @@ def agreement() -> str:
 
 
 def _gap(found: dict | None) -> str:
-    return f"{found['gap']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}]" if found else ""
+    return _signed(found["gap"], found["low"], found["high"]) if found else ""
+
+
+def _signed(value: float, low: float, high: float) -> str:
+    return f"{value:+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
 def _with_interval(found: dict) -> str:
@@ -346,8 +349,8 @@ def balancing() -> str:
             cells += ["", ""]
         else:  # pairs are in the order of the arms, none first
             pair = found["pairs"][f"{none} - {name}"]["macro_f1"]
-            low, high = -pair["high"], -pair["low"]
-            cells += [f"{-pair['value']:+.3f} [{low:+.3f}, {high:+.3f}]", f"{pair['p_holm']:.3f}"]
+            difference = _signed(-pair["value"], -pair["high"], -pair["low"])
+            cells += [difference, f"{pair['p_holm']:.3f}"]
         rows.append([name.removeprefix("resnet_"), *cells])
     header = ["accuracy", "recall of no_tumor", "macro F1", "macro F1 less none's", "p, Holm"]
     return markdown(["strategy", *header], rows)
@@ -466,8 +469,10 @@ PARTS = {
     "docs/leak.md": {"results": table, "meaning": meaning},
     "docs/studies.md": {"balancing": balancing, "studies": studies},
     "docs/contenders.md": {
-        **{"recipes": recipes, "other_source": other_source},
-        **{"contenders": contenders, "by_class": by_class},
+        "recipes": recipes,
+        "other_source": other_source,
+        "contenders": contenders,
+        "by_class": by_class,
     },
     "docs/judge.md": {"judged": judged, "agreement": agreement},
     "docs/patients.md": {

@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--output", required=True, type=Path, help="folder for train, val, test")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--reports", type=Path, help="folder to write counts to")
-    what.add_argument("--every-fold", action="store_true", help="write 1/train to 5/test instead")
+    what.add_argument("--every-fold", action="store_true", help="write a folder of each instead")
     arguments = parser.parse_args()
 
     with stage("prepare") as done:
