@@ -59,7 +59,7 @@ class Slice:
     quantisation: float | None
 
 
-def decode(path: Path, max_pixels: int) -> Slice:
+def decode(path: Path, max_pixels: int, *, is_grey: bool = False) -> Slice:
     """Read a JPEG or PNG file in full, whatever its name ends in.
 
     Sixteen-bit grey is scaled to eight, and so is what holds but twelve; transparent parts are laid
@@ -70,6 +70,8 @@ def decode(path: Path, max_pixels: int) -> Slice:
     path : Path
     max_pixels : int
         Files that would decode to more are refused before they are decoded.
+    is_grey : bool
+        Whether this is known, so that a JPEG's colours need not be decoded.
 
     Returns
     -------
@@ -89,6 +91,8 @@ def decode(path: Path, max_pixels: int) -> Slice:
                 if image.format == "PNG":  # has checksums, to its last chunk
                     with Image.open(path, formats=FORMATS) as other:
                         other.verify()
+                if is_grey:
+                    image.draft("L", image.size)  # does nothing to a PNG
                 image.load()  # the pixels, all of them
                 mode, format = image.mode, image.format
                 quantisation = _quantisation(image)
@@ -114,9 +118,12 @@ def decode(path: Path, max_pixels: int) -> Slice:
 
 
 def decode_accepted(path: Path, max_pixels: int) -> np.ndarray:
-    """Read the pixels of a file that the audit accepted; InputError if it has changed since."""
+    """Read the pixels of a file that the audit accepted; InputError if it is damaged since.
+
+    They are what :func:`decode` gives, but for a level or two where the grey of a JPEG has a tint.
+    """
     try:
-        return decode(path, max_pixels).pixels
+        return decode(path, max_pixels, is_grey=True).pixels
     except Refused as refusal:
         raise InputError(
             f"'{path}' is not as the audit saw it ({refusal}); run `dvc repro` to audit anew"

@@ -8,9 +8,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from brain_mri.data.decoding import Refused, border_share, decode, file_digest, pixel_digest
+from brain_mri.data.decoding import (
+    Refused,
+    border_share,
+    decode,
+    decode_accepted,
+    file_digest,
+    pixel_digest,
+)
 
 LIMIT = 1_000_000
+TURNED = Image.Exif()
+TURNED[0x0112] = 6  # the camera was turned: rotate by 90 degrees clockwise to see it upright
 
 
 @pytest.fixture
@@ -46,6 +55,17 @@ def test_three_equal_channels_are_grey_to_the_last_bit(save, grey):
     found = decode(save(np.stack([grey] * 3, -1), "a.png"), LIMIT)
     np.testing.assert_array_equal(found.pixels, grey)
     assert found.mode == "RGB"
+
+
+@pytest.mark.parametrize(
+    "options", [{"quality": 30}, {"keep_rgb": True}, {"progressive": True, "exif": TURNED}]
+)
+@pytest.mark.parametrize(("tint", "levels"), [(0, 0), (10, 2)])
+def test_without_a_look_at_its_colours_a_jpeg_has_the_same_grey(save, grey, tint, levels, options):
+    red = np.uint8(np.minimum(grey.astype(int) + tint, 255))
+    path = save(np.stack([red, grey, grey], -1), "a.jpg", **options)
+    difference = decode(path, LIMIT).pixels.astype(int) - decode_accepted(path, LIMIT)
+    assert abs(difference).max() <= levels
 
 
 def test_a_png_named_jpg_is_accepted(save, grey):
@@ -108,9 +128,7 @@ def test_alpha_is_composed_on_black(save, grey):
 
 
 def test_the_exif_orientation_is_applied(save, grey):
-    exif = Image.Exif()
-    exif[0x0112] = 6  # the camera was turned: rotate by 90 degrees clockwise to see it upright
-    found = decode(save(grey, "a.png", exif=exif), LIMIT)
+    found = decode(save(grey, "a.png", exif=TURNED), LIMIT)
     np.testing.assert_array_equal(found.pixels, np.rot90(grey, -1))
     assert (found.width, found.height) == (40, 30)
 
