@@ -217,15 +217,21 @@ def _recipes() -> pd.DataFrame:
 
 
 def other_source() -> str:
-    """Give what recipes are right on of another source, as a Markdown table."""
+    """Give what recipes are right on of another source, over their seeds, as a Markdown table."""
     tried = pd.read_csv(HERE / "other_source.csv")
     measures = ["validation", "accuracy", "meningioma_tumor", "no_tumor", "pituitary_tumor"]
     rows = [
-        [row["recipe"], *(f"{row[measure]:.3f}" for measure in measures)]
-        for _, row in tried.iterrows()
+        [recipe, len(seeds), *(_over(seeds[measure]) for measure in measures)]
+        for recipe, seeds in tried.groupby("recipe", sort=False)
     ]
     header = [*measures[:1], "another source", *(f"recall of {name}" for name in measures[2:])]
-    return markdown(["changes of images", *header], rows)
+    return markdown(["changes of images", "seeds", *header], rows)
+
+
+def _over(seeds: pd.Series) -> str:
+    """Give a mean, with the least and the largest where there are several."""
+    mean = f"{seeds.mean():.3f}"
+    return f"{mean} [{seeds.min():.3f}, {seeds.max():.3f}]" if len(seeds) > 1 else mean
 
 
 def curve() -> str:
