@@ -111,6 +111,17 @@ def depthwise() -> str:
     return markdown(["processor", "channels", "maps", "stride", *(f"{w}, ms" for w in ways)], rows)
 
 
+def ways() -> str:
+    """Compare other ways to make an update of the recommended network with the way taken."""
+    rows = []
+    for kind, readings in read("ways").groupby("processor", sort=False):
+        rates = in_columns(readings, "images_per_second")
+        for way in readings["way"].unique():
+            ratio = _ratio(rates[way] / rates["as it is"])
+            rows.append([kind, way, f"{rates[way].median():.3g}", ratio])
+    return markdown(["processor", "", "images/s", "times as it is"], rows)
+
+
 def _trained(table: pd.DataFrame, named: list[str]) -> str:
     rows = []
     for (*names, size), readings in table.groupby([*named, "size"], sort=False):
@@ -582,6 +593,7 @@ PARTS = {
         "contenders": contenders,
         "normalising": normalising,
         "depthwise": depthwise,
+        "ways": ways,
         "precision": precision,
         "repro": repro,
         "in_folds": in_folds,
