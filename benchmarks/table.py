@@ -113,13 +113,7 @@ def depthwise() -> str:
 
 def ways() -> str:
     """Compare other ways to make an update of the recommended network with the way taken."""
-    rows = []
-    for kind, readings in read("ways").groupby("processor", sort=False):
-        rates = in_columns(readings, "images_per_second")
-        for way in readings["way"].unique():
-            ratio = _ratio(rates[way] / rates["as it is"])
-            rows.append([kind, way, f"{rates[way].median():.3g}", ratio])
-    return markdown(["processor", "", "images/s", "times as it is"], rows)
+    return _turns("ways", "as it is", "images_per_second", "images/s")
 
 
 def _trained(table: pd.DataFrame, named: list[str]) -> str:
@@ -374,14 +368,14 @@ def predicted() -> str:
     return markdown(header, rows) + said
 
 
-def _turns(name: str, reference: str) -> str:
+def _turns(name: str, reference: str, value: str = "seconds", unit: str = "seconds") -> str:
     rows = []
     for kind, readings in read(name).groupby("processor", sort=False):
-        seconds = in_columns(readings, "seconds")
-        for way in sorted(seconds, key=lambda way: way != reference):
-            ratio = _ratio(seconds[way] / seconds[reference])
-            rows.append([kind, way, f"{seconds[way].median():.1f}", ratio])
-    return markdown(["processor", "", "seconds, median", f"times {reference}"], rows)
+        found = in_columns(readings, value)
+        for way in sorted(found, key=lambda way: way != reference):
+            ratio = _ratio(found[way] / found[reference])
+            rows.append([kind, way, f"{found[way].median():.1f}", ratio])
+    return markdown(["processor", "", f"{unit}, median", f"times {reference}"], rows)
 
 
 def _ratio(ratios: pd.Series) -> str:

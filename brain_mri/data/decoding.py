@@ -118,7 +118,7 @@ def decode(path: Path, max_pixels: int, *, is_grey: bool = False) -> Slice:
 
 
 def decode_accepted(path: Path, max_pixels: int) -> np.ndarray:
-    """Read the pixels of a file that the audit accepted; InputError if it is damaged since.
+    """Read the pixels of a file that the audit accepted; InputError if it was damaged since.
 
     They are what :func:`decode` gives, but for a level or two where the grey of a JPEG has a tint.
     """
